@@ -48,6 +48,7 @@ from waitpoints_client.asking import request
 
 from tests.support import sign_in
 from tests.support.client_of_handlers import Handlers
+from tests.support.in_process.api_gateway import JSON
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.world import BASE_URL, World
 
@@ -55,12 +56,18 @@ UNKNOWN = "waitpoint_01jd3rj5v0000000000000000a"
 NO_ONE: PageOptions = {"title": "Go?", "approvers": []}
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 VERIFIED: Verify = {"scheme": "token", "secret": "CONTRACT", "header": "X-Hook-Token"}
-DELIVERED_HEADERS = {"x-hook-token": "the-secret-of-the-contract", "cookie": "a=b", "webhook-id": "event-1", "x-note": "kept"}
+DELIVERED_HEADERS = {
+    "content-type": "application/octet-stream",
+    "x-hook-token": "the-secret-of-the-contract",
+    "cookie": "a=b",
+    "webhook-id": "event-1",
+    "x-note": "kept",
+}
 
 
 @dataclass(frozen=True)
 class Served:
-    """A stack to call. `transport` makes what sends to it, and `pass_time` lets so many seconds go by.
+    """A stack to call. `transport` makes what sends to it, and `advance` lets time pass.
 
     `answer_signed_in` chooses an action of a token as who has signed in with an address, and returns the status.
     """
@@ -68,15 +75,13 @@ class Served:
     url: str
     api_key: str
     transport: Callable[[], Any]
-    pass_time: Callable[[float], object]
+    advance: Callable[..., object]
     answer_signed_in: Callable[[CreatedToken, str, str], int]
 
-    def deliver(
-        self, url: str, body: bytes, content_type: str = "application/octet-stream", headers: Mapping[str, str] | None = None
-    ) -> int:
-        """Post to a URL as a webhook provider does. Returns the status."""
+    def deliver(self, to: str, body: bytes, headers: Mapping[str, str] = JSON) -> int:
+        """Post to a URL as a webhook's provider does. Returns the status."""
         with httpx.Client(transport=self.transport()) as sender:
-            return sender.post(url, content=body, headers={"content-type": content_type, **(headers or {})}).status_code
+            return sender.post(to, content=body, headers=dict(headers)).status_code
 
 
 @pytest.fixture
@@ -94,7 +99,7 @@ def served(world: World, monkeypatch: pytest.MonkeyPatch) -> Served:
         return browser.post(token.url, form).status
 
     key = world.api_key.read_current()
-    return Served(BASE_URL, key, lambda: handlers, lambda seconds: world.clock.advance(seconds=seconds), answer)
+    return Served(BASE_URL, key, lambda: handlers, world.advance, answer)
 
 
 class Blocking:
@@ -251,7 +256,7 @@ def test_a_token_can_be_completed_without_an_output(waitpoints: Waitpoints) -> N
 )
 def test_whatever_is_posted_can_be_read(served: Served, waitpoints: Waitpoints, text: str, output: Any) -> None:
     token = waitpoints.create()
-    assert served.deliver(token.url, text.encode()) == 200
+    assert served.deliver(token.url, text.encode(), {"content-type": "application/octet-stream"}) == 200
 
     assert waitpoints.wait(token, timeout=120) == Ok(output)
     assert waitpoints.get(token).output_text == text
@@ -272,7 +277,7 @@ def test_a_failed_token_has_its_error(waitpoints: Waitpoints) -> None:
 
 def test_a_token_times_out(served: Served, waitpoints: Waitpoints) -> None:
     token = waitpoints.create(timeout=timedelta(seconds=1))
-    served.pass_time(1)
+    served.advance(seconds=1)
 
     result = waitpoints.wait(token, poll=0.05, timeout=120)
     assert isinstance(result, Failed)
@@ -295,7 +300,7 @@ def test_a_timeout_is_moved_and_removed(served: Served, waitpoints: Waitpoints) 
     assert waitpoints.extend(token, None).timeout_at is None
     assert waitpoints.get(token).timeout_at is None
     assert waitpoints.extend(token, 1).timeout_at is not None
-    served.pass_time(1)
+    served.advance(seconds=1)
     assert waitpoints.wait(token, timeout=120).ok is False
 
 
@@ -551,7 +556,7 @@ def choose(served: Served, approval: CreatedToken) -> Callable[[str, Any], int]:
 
     def choose(approver: str, choice: Any) -> int:
         body = choice if isinstance(choice, bytes) else json.dumps(choice).encode()
-        return served.deliver(links[approver], body, "application/json")
+        return served.deliver(links[approver], body)
 
     return choose
 
@@ -667,7 +672,7 @@ class TestPeopleWhoSignIn:
     ) -> None:
         token = waitpoints.create(page=page, idempotency_key=tag)
         for url in (token.url, *(link.url for link in token.links)):
-            assert served.deliver(url, b'{"action": "reject"}', "application/json") == 403
+            assert served.deliver(url, b'{"action": "reject"}') == 403
         public = connect(token.public_access_token)
         with pytest.raises(PermissionDeniedError, match="Only who signs in, and the root key by its id"):
             public.complete(token, {"action": "reject"})
@@ -694,7 +699,7 @@ class TestAsk:
     def test_the_same_call_finds_its_request(self, served: Served, waitpoints: Waitpoints, tag: str) -> None:
         page = ApprovalPage("refund", REFUND, PAGE)
         created = waitpoints.create(**request(page, **asked(tag)))  # by a process that was killed before the answer
-        assert served.deliver(created.links[0].url, b'{"action": "approve"}', "application/json") == 200
+        assert served.deliver(created.links[0].url, b'{"action": "approve"}') == 200
         same = ApprovalPage("refund", {"euros": 50.0, "order": "4711"}, PAGE)
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -727,7 +732,7 @@ class TestAsk:
 
     def test_a_request_that_timed_out_stays_so(self, served: Served, waitpoints: Waitpoints, tag: str) -> None:
         created = waitpoints.create(**request(PAGE, **asked(tag, timeout=1)))
-        served.pass_time(1)
+        served.advance(seconds=1)
         result = waitpoints.ask(PAGE, poll=0.05, **asked(tag, timeout=1))
         again = waitpoints.create(**request(PAGE, **asked(tag, timeout=1, attempt=2)))
 
@@ -738,7 +743,7 @@ class TestAsk:
     def test_what_an_agent_sees_answers_nothing(self, served: Served, waitpoints: Waitpoints, tag: str) -> None:
         """It posts to all that it sees of a request that was rejected, and of one that waits."""
         waiting, rejected = [waitpoints.create(**request(PAGE, **asked(tag, call=call))) for call in ("call_1", "call_2")]
-        served.deliver(rejected.links[0].url, b'{"action": "reject"}', "application/json")
+        served.deliver(rejected.links[0].url, b'{"action": "reject"}')
         with pytest.warns(UserWarning, match=rejected.id) as warned:
             result = waitpoints.ask({**PAGE, "title": "Please?"}, **asked(tag, call="call_2"))
         tokens = [waitpoints.get(token) for token in (waiting, rejected)]
@@ -751,10 +756,10 @@ class TestAsk:
         assert waiting.id in seen
         assert "/callback/" not in seen
         for body in (b'{"action": "approve"}', b'{"data": {"action": "approve"}}'):
-            statuses = [served.deliver(url, body, "application/json") for url in sorted(urls) if waiting.id in url]
+            statuses = [served.deliver(url, body) for url in sorted(urls) if waiting.id in url]
             assert len(statuses) == 4
             assert {*statuses} <= {401, 403}
-            assert all(served.deliver(url, body, "application/json") for url in urls)
+            assert all(served.deliver(url, body) for url in urls)
         with pytest.raises(ValueError, match="Who may answer"):
             request(PAGE, **asked(tag, approvers=None))  # it would see a URL that answers
         found = [waitpoints.get(token) for token in (waiting, rejected)]
@@ -876,8 +881,8 @@ class TestRecordedDeliveries:
 
     def deliver(self, served: Served, waitpoints: Waitpoints, name: str, body: bytes, query: str = "", **headers: str) -> None:
         url = waitpoints.endpoints.get(name).url + query
-        assert served.deliver(url, body, headers={**DELIVERED_HEADERS, **headers}) == 200
-        served.pass_time(0.01)  # so that their order is known
+        assert served.deliver(url, body, {**DELIVERED_HEADERS, **headers}) == 200
+        served.advance(seconds=0.01)  # so that their order is known
 
     def test_are_listed_with_what_became_of_them(self, served: Served, waitpoints: Waitpoints, name: str) -> None:
         assert waitpoints.endpoints.get(name).record_deliveries == timedelta(days=7)

@@ -103,14 +103,14 @@ def test_answers_match_their_schemas(api: Api, world: World) -> None:
     for created in (plain, full):
         answers.CreateWaitpointTokenResponse.model_validate(created)
     for kind in WaiterKind:
-        world.tokens.wait(full["id"], Waiter(kind, world.clock(), kind=kind))
+        world.wait(full["id"], Waiter(kind, world.clock(), kind=kind))
     for token in (plain, full):
         answers.WaitpointTokenObject.model_validate(api.retrieve(token["id"]))
         completed = api.post(f"{TOKENS}/{token['id']}/complete", {"data": 1})
         answers.CompleteWaitpointTokenResponse.model_validate(completed.json)
         answers.WaitpointTokenObject.model_validate(api.retrieve(token["id"]))
     timed = api.create(timeout="1s")
-    world.clock.advance(1000)
+    world.advance(1000)
     answers.WaitpointTokenObject.model_validate(api.retrieve(timed["id"]))
     for query in ("?page[size]=1", f"?page[after]={timed['id']}", ""):
         answers.ListWaitpointTokensResult.model_validate(api.get(TOKENS + query).json)

@@ -7,7 +7,6 @@ test is being written.
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -92,7 +91,7 @@ def holders(api: Api) -> Holders:
         answer = api.request(method, path, body, key=key)
         return answer.status, answer.json
 
-    return Holders(ask, api.stack.api_key, time.sleep, partial(recording.record, api.stack))
+    return Holders(ask, api.stack.api_key, api.advance, partial(recording.record, api.stack))
 
 
 @pytest.fixture(scope="session")

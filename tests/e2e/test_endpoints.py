@@ -90,7 +90,7 @@ def test_a_lost_delivery_completes_the_run_that_waits_for_its_key(api: Api, secr
     assert lost["kind"] == "notMatching"
     endpoint = put(api, url, secrets, output="body.text")
     key = f"{endpoint['name']}:1"
-    execution = runs.start(key)
+    execution = runs.wait(key)
     token = runs.wait_until_registered(key)
     sent = send(api, lost, idempotencyKey="once")
     assert (sent["kind"], sent["tokenId"]) == ("completed", token["id"])

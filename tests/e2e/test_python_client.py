@@ -1,6 +1,5 @@
 """What the Python client promises, on the deployed stack: by HTTP, with what the stack's own store, bucket and index do."""
 
-import time
 from typing import Any
 
 import boto3
@@ -15,6 +14,7 @@ from tests.client_and_stack.test_client_contract import (  # noqa: E402
     TestAskWhoSignsIn,
     TestPeopleWhoSignIn,
 )
+from tests.support.e2e.api import Api  # noqa: E402
 from tests.support.e2e.secrets import Secrets  # noqa: E402
 from waitpoints_local.stack import Stack  # noqa: E402
 
@@ -35,7 +35,7 @@ def served(stack: Stack, secrets: Secrets) -> Served:
         raise NotImplementedError
 
     secrets.make("CONTRACT", "the-secret-of-the-contract")
-    return Served(stack.api_url, stack.api_key, Network, time.sleep, refuse)
+    return Served(stack.api_url, stack.api_key, Network, Api(stack).advance, refuse)
 
 
 def test_a_stack_is_found_by_its_name(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.durable_runs import DurableRuns
-from tests.support.in_process.api_gateway import ENDPOINTS, Api
+from tests.support.in_process.api_gateway import ENDPOINTS, Api, Token
 from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
@@ -189,11 +189,11 @@ class Runs:
         self._state_machine_arn = state_machine_arn
         self._client = client_of("stepfunctions")
 
-    def start(self, token_id: str) -> str:
+    def wait(self, token: Token) -> str:
         """Start an execution that waits for a token, and return its ARN."""
-        return start_execution(self._state_machine_arn, {"token": {"id": token_id}})
+        return start_execution(self._state_machine_arn, {"token": {"id": token["id"]}})
 
-    def end(self, execution: str) -> tuple[str, Any]:
+    def result(self, execution: str) -> tuple[str, Any]:
         """Wait until an execution ends. Returns its status, and its output or its error and cause."""
 
         def ended() -> dict[str, Any] | None:

@@ -69,15 +69,14 @@ def execution(monkeypatch: pytest.MonkeyPatch) -> Execution:
 
 
 @pytest.fixture
-def waiting(api: Api, stack: MotoStack, execution: Execution, step_functions: FakeStepFunctions) -> Callable[..., str]:
+def waiting(api: Api, execution: Execution, step_functions: FakeStepFunctions) -> Callable[..., str]:
     """Create a token that the state "Asks" waits for. Returns its id."""
 
     def create(**options: Any) -> str:
-        token_id = str(api.create(**options)["id"])
-        handle = step_functions.start_task()
-        stack.call("wait_for_token", {"waitpointId": token_id, "taskToken": handle})
+        token = api.create(**options)
+        handle = api.wait(token, step_functions)
         execution.waiters[hashlib.sha256(handle.encode()).hexdigest()[:16]] = "Asks"
-        return token_id
+        return str(token["id"])
 
     return create
 

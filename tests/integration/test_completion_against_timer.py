@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import client_of
+from tests.support.in_process.settling import complete
 from tests.support.in_process.world import FakeResumers
-from tests.support.settling import complete
 from tests.support.turns import StoreInTurns, Turns
 from waitpoints.aws.services.outputs import Outputs
 from waitpoints.aws.store import Store

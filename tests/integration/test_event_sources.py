@@ -15,8 +15,8 @@ from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.event_sources import NoticeEvents, Stream
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack, client_of, updated
+from tests.support.in_process.settling import complete
 from tests.support.in_process.template import CHANNELS
-from tests.support.settling import complete
 from waitpoints.aws.items import primary_key
 from waitpoints.token import Document, DocumentKind, NewToken, Waiter
 from waitpoints.wiring import services

@@ -29,13 +29,13 @@ class TestTheWebhookResumesTheExecution:
     """In whatever order the wait and the webhook come, the result is the same."""
 
     def ends_with_the_webhook(self, api: Api, runs: AnyRuns, execution: str, token_id: str) -> None:
-        assert runs.end(execution) == ("SUCCEEDED", json.loads(WEBHOOK))
+        assert runs.result(execution) == ("SUCCEEDED", json.loads(WEBHOOK))
         assert runs.resumed(execution) == 1
         assert api.retrieve(token_id)["output"] == WEBHOOK.decode()
 
     def test_that_waits_for_it(self, api: Api, runs: AnyRuns) -> None:
         token = api.create()
-        execution = runs.start(token["id"])
+        execution = runs.wait(token)
         registered(api, token["id"])
         assert api.deliver(token, WEBHOOK).json == {"success": True}
         self.ends_with_the_webhook(api, runs, execution, token["id"])
@@ -45,7 +45,7 @@ class TestTheWebhookResumesTheExecution:
     def test_with_a_reference_if_the_payload_is_over_a_mebibyte(self, api: Api, stack: MotoStack, runs: AnyRuns) -> None:
         token = api.create()
         assert api.deliver(token, json.dumps("x" * 1_100_000).encode()).status == 200
-        status, reference = runs.end(runs.start(token["id"]))
+        status, reference = runs.result(runs.wait(token))
         assert (status, reference["bucket"]) == ("SUCCEEDED", stack.resources["OutputBucket"]["Ref"])
         assert reference["key"].startswith(token["id"])
 
@@ -55,13 +55,13 @@ class TestTheWebhookResumesTheExecution:
         token = api.create()
         posting = threading.Timer(attempt * 0.003, api.post, (token["url"], WEBHOOK, JSON))
         posting.start()
-        execution = runs.start(token["id"])
+        execution = runs.wait(token)
         posting.join()
         self.ends_with_the_webhook(api, runs, execution, token["id"])
 
     def test_once_when_the_webhook_comes_twice(self, api: Api, runs: AnyRuns) -> None:
         token = api.create()
-        execution = runs.start(token["id"])
+        execution = runs.wait(token)
         registered(api, token["id"])
         api.deliver(token, WEBHOOK)
         api.deliver(token, b'"again"')
@@ -70,13 +70,13 @@ class TestTheWebhookResumesTheExecution:
 
 def test_a_timeout_ends_the_execution(api: Api, runs: AnyRuns, clock: Any, stack: MotoStack) -> None:
     token = api.create(timeout="2s")
-    execution = runs.start(token["id"])
+    execution = runs.wait(token)
     registered(api, token["id"])
     clock.advance(2000)
     expire(stack, token["id"])
     shown = api.retrieve(token["id"])
     cause = f"Waitpoint timed out at {shown['timeoutAt']}"
-    assert runs.end(execution) == ("FAILED", ("WaitpointTimeoutError", cause))
+    assert runs.result(execution) == ("FAILED", ("WaitpointTimeoutError", cause))
     assert (shown["status"], shown["completedAt"]) == ("TIMED_OUT", shown["timeoutAt"])
 
 
@@ -93,7 +93,7 @@ def expire(stack: MotoStack, token_id: str) -> None:
 def test_waiting_for_an_invalid_or_unknown_token_fails_with_an_error_that_catch_can_match(
     runs: AnyRuns, token_id: str, error: str
 ) -> None:
-    status, (failure, _) = runs.end(runs.start(token_id))  # moto leaves the cause out
+    status, (failure, _) = runs.result(runs.wait({"id": token_id}))  # moto leaves the cause out
     assert (status, failure) == ("FAILED", error)
 
 
@@ -139,7 +139,7 @@ def test_branches_can_wait_for_one_token_with_and_without_unwrap(
     execution = start_execution(parallel_runs, {"id": token["id"]})
     registered(api, token["id"], 2)
     api.deliver(token, b'{"n":1}')
-    assert state_machine_runs.end(execution) == ("SUCCEEDED", [{"ok": True, "output": {"n": 1}}, {"n": 1}])
+    assert state_machine_runs.result(execution) == ("SUCCEEDED", [{"ok": True, "output": {"n": 1}}, {"n": 1}])
 
 
 def test_a_state_with_unwrap_can_catch_the_timeout(
@@ -150,5 +150,5 @@ def test_a_state_with_unwrap_can_catch_the_timeout(
     registered(api, token["id"], 2)
     clock.advance(2000)
     expire(stack, token["id"])
-    status, [value, caught] = state_machine_runs.end(execution)
+    status, [value, caught] = state_machine_runs.result(execution)
     assert (status, value["ok"], caught) == ("SUCCEEDED", False, "too late")

@@ -13,8 +13,8 @@ import pytest
 
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack, client_of
+from tests.support.in_process.settling import COMPLETED_BY
 from tests.support.in_process.world import FakeResumers
-from tests.support.settling import COMPLETED_BY
 from tests.support.turns import StoreInTurns, Turns
 from waitpoints.access.caller import ROOT
 from waitpoints.api import hand_over_request

@@ -31,7 +31,7 @@ def issuer(request: pytest.FixtureRequest) -> Iterator[str]:
 def signing(issuer: str, monkeypatch: pytest.MonkeyPatch) -> SignInStack:
     monkeypatch.setattr(oidc_issuer, "PATIENCE", PATIENCE)  # a busy machine's issuer takes its time
     world = World()
-    world.clock.advance(milliseconds=int(time.time() * 1000) - world.clock())
+    world.advance(milliseconds=int(time.time() * 1000) - world.clock())
     return sign_in.install(world, issuer, monkeypatch)
 
 

@@ -39,8 +39,8 @@ class TestALargeOutput:
     @pytest.mark.slow
     @pytest.mark.parametrize("size", [102_398, 102_399, 262_000, 3_000_000])
     def test_is_stored_whole(self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, size: int) -> None:
-        token, task_token = api.create(), step_functions.start_task()
-        stack.call("wait_for_token", {"waitpointId": token["id"], "taskToken": task_token})
+        token = api.create()
+        task_token = api.wait(token, step_functions)
         body = json.dumps("x" * size)
         assert api.deliver(token, body).status == 200
         assert api.retrieve(token["id"])["output"] == body

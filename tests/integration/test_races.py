@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import cycle
 from typing import Any
 
 import pytest
@@ -31,15 +30,11 @@ def crowd(request: Callable[[int], HttpAnswer]) -> list[HttpAnswer]:
     return race([partial(request, number) for number in range(CROWD)])
 
 
-def wait_for(stack: MotoStack, token_id: str, task_token: str, **more: Any) -> None:
-    stack.call("wait_for_token", {"waitpointId": token_id, "taskToken": task_token, **more})
-
-
 def test_one_of_one_hundred_callbacks_wins_and_the_execution_resumes_once_with_its_body(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions
 ) -> None:
-    token, task_token = api.create(), step_functions.start_task()
-    wait_for(stack, token["id"], task_token)
+    token = api.create()
+    task_token = api.wait(token, step_functions)
     answers = crowd(lambda number: api.deliver(token, json.dumps({"number": number})))
     assert {(answer.status, answer.text) for answer in answers} == {(200, '{"success":true}')}
     shown = api.retrieve(token["id"])
@@ -88,12 +83,12 @@ def test_one_hundred_moves_callbacks_and_waiters_leave_one_outcome(
 ) -> None:
     """Of its timeout, to other instants or none. A move that is beaten too often is 503, and one that comes too late 409."""
     token = api.create(timeout="1h", page={"title": "Go on?"}, idempotencyKey="moved", idempotencyKeyTTL="1h")
-    task_tokens = [step_functions.start_task() for _ in range(CROWD)]
     choice, callbacks = {"action": "submit", "fields": {}}, range(51, CROWD, 4)
+    waiting: list[str] = []
 
     def act(number: int) -> HttpAnswer:
         if number % 4 == 0:
-            wait_for(stack, token["id"], task_tokens[number])
+            waiting.append(api.wait(token, step_functions))
         if number in callbacks:
             return api.deliver(token, choice)
         return api.request("PATCH", f"{TOKENS}/{token['id']}", {"timeout": f"{number}h" if number % 3 else None})
@@ -103,7 +98,6 @@ def test_one_hundred_moves_callbacks_and_waiters_leave_one_outcome(
     assert {200} <= {answer.status for answer in answers} <= {200, 409, 503}
     shown = api.retrieve(token["id"])
     assert (shown["status"], json.loads(shown["output"])) == ("COMPLETED", choice)
-    waiting = task_tokens[::4]
     assert {str(step_functions.result(it)) for it in waiting} == {str(Success(f'{{"ok":true,"output":{shown["output"]}}}'))}
     assert {step_functions.calls[it] for it in waiting} == {1}
 
@@ -178,8 +172,8 @@ class TestCreatesAndCompletionsOfOneKey:
         self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str
     ) -> None:
         """The second completion finds a token that has ended, and a create with the key would make a new one."""
-        token, task_token = api.create(idempotencyKey="crowd:1", idempotencyKeyTTL="60s"), step_functions.start_task()
-        wait_for(stack, token["id"], task_token)
+        token = api.create(idempotencyKey="crowd:1", idempotencyKeyTTL="60s")
+        task_token = api.wait(token, step_functions)
         clock.advance(60_000)
         answers = crowd(lambda number: api.post(COMPLETE_BY_KEY, {"idempotencyKey": "crowd:1", "data": number}))
         [kept] = {answer.json["id"] for answer in answers} - {token["id"]}
@@ -194,8 +188,8 @@ class TestCreatesAndCompletionsOfOneKey:
     def test_at_the_millisecond_of_the_timeout_do_not_change_it(
         self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str
     ) -> None:
-        token, task_token = api.create(idempotencyKey="crowd:1", timeout="2s"), step_functions.start_task()
-        wait_for(stack, token["id"], task_token)
+        token = api.create(idempotencyKey="crowd:1", timeout="2s")
+        task_token = api.wait(token, step_functions)
         clock.advance(2000)
         answers = crowd(lambda number: self.complete(api, url, number))
         assert {answer.status for answer in answers} == {200}
@@ -216,9 +210,8 @@ def test_each_delivery_while_an_endpoint_is_disabled_settles_or_gets_503(
 ) -> None:
     path = f"{ENDPOINTS}/crowd"
     url = api.request("PUT", path, {"key": "body.id", "verify": "none"}).json["url"]
-    tokens = {number: (api.create(idempotencyKey=f"crowd:{number}"), step_functions.start_task()) for number in range(1, CROWD)}
-    for token, task_token in tokens.values():
-        wait_for(stack, token["id"], task_token)
+    created = [api.create(idempotencyKey=f"crowd:{number}") for number in range(1, CROWD)]
+    waiting = [(token, api.wait(token, step_functions)) for token in created]
 
     def request(number: int) -> HttpAnswer:
         if number == 0:
@@ -227,7 +220,7 @@ def test_each_delivery_while_an_endpoint_is_disabled_settles_or_gets_503(
 
     answers = crowd(request)
     assert answers[0].status == 200
-    for number, (token, task_token) in tokens.items():
+    for number, (token, task_token) in enumerate(waiting, 1):
         settled = answers[number].status == 200
         assert settled or answers[number].status == 503
         assert api.retrieve(token["id"])["status"] == ("COMPLETED" if settled else "WAITING")
@@ -239,13 +232,12 @@ def test_each_delivery_while_an_endpoint_is_disabled_settles_or_gets_503(
 def test_one_hundred_executions_of_both_kinds_that_register_while_the_callback_comes_are_all_resumed(
     api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...]
 ) -> None:
-    token, register = api.create(), stack.functions()["wait_for_token"].call
-    waiting = [(waits, waits.start()) for waits, _ in zip(cycle(strict_fakes), range(CROWD - 1), strict=False)]
+    token, waiting = api.create(), list[tuple[FakeWaits, str]]()
 
     def request(number: int) -> HttpAnswer:
-        if number < len(waiting):
-            waits, handle = waiting[number]
-            register({"waitpointId": token["id"], waits.member: handle, "unwrap": True})
+        if number < CROWD - 1:
+            waits = strict_fakes[number % 2]
+            waiting.append((waits, api.wait(token, waits, unwrap=True)))
             return HttpAnswer(200, {}, "")
         return api.deliver(token, b'"done"')
 
@@ -263,7 +255,7 @@ def test_the_hundred_and_first_waiter_fails_and_the_others_are_resumed(
     token = Token(id=ids.new_id(services.now()), created_at=services.now(), waiters=registered)
     services.store.create(token, None, services.now())
     for waiter in waiters[-2:]:
-        wait_for(stack, token.id, waiter.handle)
+        stack.call("wait_for_token", {"waitpointId": token.id, "taskToken": waiter.handle})
     refusal = step_functions.failure(waiters[-1].handle)
     assert (refusal.error, "100 waiters" in refusal.cause) == ("TooManyWaiters", True)
     assert api.post(services.urls.url(token.id, "https://hooks.example.com"), b"1", JSON).status == 200

@@ -9,7 +9,7 @@ from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.waits import DENIED, FakeWaits
 from tests.support.in_process.moto_stack import MotoStack
-from tests.support.settling import complete
+from tests.support.in_process.settling import complete
 from waitpoints.aws.items import NOTICES, primary_key, wire
 from waitpoints.doctor.repair import Defect, DeliveryRepairs
 from waitpoints.token import NewToken, Waiter

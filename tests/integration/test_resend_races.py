@@ -77,11 +77,10 @@ def test_with_one_key_against_a_create_there_is_one_record_and_the_run_goes_on_o
 ) -> None:
     for number in range(TIMES):
         delivery, key = lost(number)
-        task = step_functions.start_task()
         again = resend(api, delivery, idempotencyKey="once")
         create: Callable[[], HttpAnswer] = partial(api.post, "/api/v1/waitpoints/tokens", {"idempotencyKey": key})
         *sent, created = race([again, again, again, create])
-        stack.call("wait_for_token", {"waitpointId": created.json["id"], "taskToken": task, "unwrap": True})
+        task = api.wait(created.json, step_functions, unwrap=True)
         assert {answer.status for answer in sent} == {200}
         assert len({answer.text for answer in sent}) == 1
         row = sent[0].json
@@ -99,9 +98,8 @@ def test_many_times_one_of_them_completes_the_token(
 ) -> None:
     for number in range(TIMES):
         delivery, key = lost(number)
-        task = step_functions.start_task()
         token = api.create(**({} if to_token else {"idempotencyKey": key}))
-        stack.call("wait_for_token", {"waitpointId": token["id"], "taskToken": task})
+        task = api.wait(token, step_functions)
         sent = race([resend(api, delivery, **({"tokenId": token["id"]} if to_token else {}))] * 4)
         assert sorted(answer.json["kind"] for answer in sent) == ["completed", "repeated", "repeated", "repeated"]
         assert sorted(resends_of(stack, delivery)) == sorted(answer.json["id"] for answer in sent)
@@ -133,10 +131,9 @@ def test_against_the_timeout_it_completes_the_token_or_is_late(
 ) -> None:
     for number in range(TIMES):
         delivery, key = lost(number)
-        task = step_functions.start_task()
         token = api.create(idempotencyKey=key, timeout="60s")
         clock.advance(1)  # what ends in its first millisecond looks like an early completion
-        stack.call("wait_for_token", {"waitpointId": token["id"], "taskToken": task})
+        task = api.wait(token, step_functions)
 
         def time_out(token_id: str = token["id"]) -> HttpAnswer:
             clock.advance(seconds=60)

@@ -15,7 +15,7 @@ from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.event_sources import failures, queue_event
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
-from tests.support.settling import complete
+from tests.support.in_process.settling import complete
 from tests.support.timer_events import TimerEvents
 from waitpoints import ids
 from waitpoints.aws.services.queues import pause_after

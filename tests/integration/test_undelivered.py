@@ -278,11 +278,8 @@ def test_a_boto3_without_callbacks_loses_no_durable_function_and_resumes_states(
 ) -> None:
     """The Lambda runtime's own boto3 may be older than 1.42.1, the first that knows callbacks."""
     states, durable_functions = strict_fakes
-    resume_waiters, wait = stack.functions()["resume_waiters"], stack.functions()["wait_for_token"]
-    handles = {"taskToken": states.start(), "callbackId": durable_functions.start()}
-    token = api.create()
-    for member, handle in handles.items():
-        wait.call({"waitpointId": token["id"], member: handle})
+    resume_waiters, token = stack.functions()["resume_waiters"], api.create()
+    handles = {fake.member: api.wait(token, fake) for fake in strict_fakes}
     vars(services)["lambda_client"] = object()
 
     assert resume_waiters.call({"command": "describe"}) == {"boto3": boto3.__version__, "resumesDurableFunctions": False}
@@ -295,7 +292,7 @@ def test_a_boto3_without_callbacks_loses_no_durable_function_and_resumes_states(
         "DURABLE_FUNCTION": "UNDELIVERED",
     }
     with pytest.raises(CannotResume, match="Boto3TooOld"):
-        wait.call({"waitpointId": token["id"], "callbackId": durable_functions.start()})  # so the step is retried
+        api.wait(token, durable_functions)  # so the step is retried
 
     vars(services)["lambda_client"] = durable_functions  # as in an environment that starts with a newer one
     del vars(services)["durable_functions"]

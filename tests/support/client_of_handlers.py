@@ -23,7 +23,7 @@ class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def __init__(self, api: Api, world: World) -> None:
         self._api = api
-        self._world = world
+        self._world, self.advance = world, world.advance
         self._turn = threading.Lock()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -45,9 +45,6 @@ class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):
         signed = sign("github", content, url, self._world.clock() / 1000)
         answer = self.handle_request(httpx.Request("POST", url, content=content, headers={**headers, **signed.headers}))
         assert answer.status_code == 200, answer.text
-
-    def advance(self, seconds: float) -> None:
-        self._world.clock.advance(seconds=seconds)
 
 
 def repeatable(now: datetime, monkeypatch: pytest.MonkeyPatch) -> Handlers:

@@ -9,6 +9,7 @@ from aws_durable_execution_sdk_python.lambda_service import ErrorObject as Runne
 from aws_durable_execution_sdk_python_testing import DurableFunctionTestRunner
 from botocore.exceptions import ClientError
 
+from tests.support.in_process.api_gateway import Token
 from tests.support.in_process.moto_stack import client_of
 from tests.support.patience import PATIENCE
 from waitpoints.aws.services.durable_functions import ErrorObject
@@ -68,17 +69,18 @@ class DurableRuns:
         self.runner = DurableFunctionTestRunner(handler=wait_for_webhook, poll_interval=0.01)
         self.client = RunnerCallbacks(self.runner)
 
-    def start(self, token_id: str, **options: bool) -> str:
+    def wait(self, token: Token, **options: bool) -> str:
         """Start an execution that waits for a token, and return its ARN."""
-        given = json.dumps({"token": {"id": token_id}, **options})
+        given = json.dumps({"token": {"id": token["id"]}, **options})
         return ARN + self.runner.run_async(input=given, function_name="orders", execution_name=uuid.uuid4().hex)
 
-    def end(self, execution: str) -> tuple[str, Any]:
+    def result(self, execution: str) -> tuple[str, Any]:
         """Wait until an execution ends. Returns its status, and its output or its error and cause."""
-        found = self.result(execution)
+        found = self.returned(execution)
         return ("FAILED", tuple(found["failed"])) if "failed" in found else ("SUCCEEDED", found["output"])
 
-    def result(self, execution: str) -> Any:
+    def returned(self, execution: str) -> Any:
+        """What the function has returned of its end."""
         ended = self.runner.wait_for_result(execution.removeprefix(ARN), PATIENCE)
         assert ended.result is not None, ended.error
         return json.loads(ended.result)

@@ -10,7 +10,7 @@ from tests.support.webhook_signer import sign
 from waitpoints.endpoint import Endpoint, EndpointStatistics, new_secret_id
 from waitpoints.listing import Listed, ListQuery, read_slice
 from waitpoints.recorded_delivery import PREFIX, DeliveryFilter, RecordedDelivery
-from waitpoints.token import Completed, CompletedBy, Source, Verification
+from waitpoints.token import Verification
 from waitpoints.wiring import services
 
 GITHUB = Verification("github", "github")
@@ -53,7 +53,7 @@ class GitHub:
 
     def receive(self, body: str | bytes = BODY, headers: Mapping[str, str] = {}) -> RecordedDelivery:
         """Deliver a moment later, and return what was recorded of it."""
-        self.world.clock.advance(1)
+        self.world.advance(1)
         answer = self.deliver(body, headers)
         assert answer.status == 200, answer.text
         return self.rows()[-1]
@@ -75,16 +75,10 @@ class GitHub:
 
     def create(self, **asked: Any) -> str:
         """Create the token that a delivery completes. Returns its id."""
-        return self.world.new_token(**{"key": KEY, **asked})
+        return self.world.create(**{"key": KEY, **asked})
 
     def waits(self, token_id: str) -> bool:
         return self.world.tokens.retrieve(token_id).outcome is None
-
-    def completed(self, token_id: str) -> Completed:
-        return self.world.completed(token_id)
-
-    def settle_by_hand(self, token_id: str) -> None:
-        self.world.tokens.complete(token_id, "1", CompletedBy(source=Source.COMPLETE))
 
     def try_delivery(self, **sent: Any) -> dict[str, Any]:
         """What a test of the endpoint says would become of a delivery."""

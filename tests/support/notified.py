@@ -1,4 +1,4 @@
-"""The domain on moto with a token whose people are told of it."""
+"""The world on moto with a token whose people are told of it."""
 
 import json
 from collections.abc import Mapping
@@ -22,13 +22,11 @@ PAGE: Mapping[str, Any] = {
 NOTIFY: Mapping[str, Any] = {"email": True, "slack": "#deploys"}
 
 
-class Notified:
+class Notified(World):
     """`token_id` is the newest token. `has` are the channels of the stack, which all are `channel`."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.domain = World()
-        self.store = self.domain.store
-        self.clock = self.domain.clock
+        super().__init__()
         self.record, self.channel, self.dead_letters = NoticeRecords(), FakeChannel(), FakeDeadLetters()
         self.has: set[Channel] = set(Channel)
         monkeypatch.setattr("waitpoints.api.notices.channels.channel_of", self._channel_of)
@@ -40,14 +38,18 @@ class Notified:
         return self.channel
 
     def create(
-        self, notify: Mapping[str, Any] | None = NOTIFY, timeout: int | None = None, page: Mapping[str, Any] = PAGE
+        self,
+        timeout: int | None = None,
+        notify: Mapping[str, Any] | None = NOTIFY,
+        page: Mapping[str, Any] = PAGE,
+        **fields: Any,
     ) -> str:
         text = None if notify is None else json.dumps(notify)
-        document = Document(DocumentKind.PAGE, json.dumps(page), text)
-        self.token_id = self.domain.new_token(timeout, document=document)
+        self.token_id = super().create(timeout, document=Document(DocumentKind.PAGE, json.dumps(page), text), **fields)
         return self.token_id
 
-    def end(self) -> None:
+    def settle(self) -> None:
+        """Store an outcome, and resume nothing."""
         self.store.complete(self.token_id, Completed(self.clock(), Output("{}")), ALL_CHECKED)
 
     def answer(self, person: str) -> None:

@@ -80,11 +80,11 @@ def _lacking(operation: Operation, holder: str, tag: str) -> Iterator[Action]:
 
 @dataclass
 class Holders:
-    """A key of every kind, on one stack. `pass_time` lets so many seconds go by."""
+    """A key of every kind, on one stack. `create` makes the token that a cell is about; `advance` lets time pass."""
 
     ask: Ask
     root: str
-    pass_time: Callable[[float], object]
+    advance: Callable[..., object]
     record: Callable[[str], str]
     """Have an endpoint record a delivery. Takes the endpoint's name, and returns the delivery's id."""
     names: list[str] = field(default_factory=list)
@@ -97,7 +97,7 @@ class Holders:
         self.keys["expired"] = self.make(*ACTIONS, expiresIn="1s")
         self.keys["revoked"] = self.make(*ACTIONS)
         self.revoke(self.names[-1])
-        self.pass_time(NEW_KEY_WORKS_AFTER)
+        self.advance(seconds=NEW_KEY_WORKS_AFTER)
 
     def make(self, *scopes: str, **options: str) -> str:
         self.names.append(f"table-{uuid.uuid4().hex}")
@@ -113,7 +113,7 @@ class Holders:
         minted: str = answer["token"]
         return minted
 
-    def new_token(self, tag: str, operation: Operation = COMPLETE) -> Mapping[str, str]:
+    def create(self, tag: str, operation: Operation = COMPLETE) -> Mapping[str, str]:
         """A token that waits, or one with a large output if the operation is about those."""
         key = f"{tag}:{uuid.uuid4().hex}"
         token = f"{TOKENS}/{self._ask_root('POST', TOKENS, {'tags': [tag], 'idempotencyKey': key})['id']}"
@@ -132,14 +132,14 @@ class Holders:
 
     def try_row(self, operation: Operation) -> None:
         """Try every cell of an operation. What is refused changes nothing."""
-        unchanged = {tag: self.new_token(tag, operation) for tag in (TAG, OTHER_TAG)}
+        unchanged = {tag: self.create(tag, operation) for tag in (TAG, OTHER_TAG)}
         before = [self.shown(token) for token in unchanged.values()]
         for cell in cells(operation):
             token = unchanged[cell.tag]
             if cell.status == 200 or operation.path.startswith(DELIVERIES):
                 self._prepare(operation, cell.tag)
             if cell.status == 200:
-                token = self.new_token(cell.tag) if operation.id in CHANGES_ITS_TOKEN else token
+                token = self.create(cell.tag) if operation.id in CHANGES_ITS_TOKEN else token
             status, answer = self.ask(*self._request(operation, token), self.keys[cell.holder])
             shown = f"{operation.route} with {cell.holder}, of a token with {cell.tag}: {status} {json.dumps(answer)[:300]}"
             assert status == cell.status, shown
@@ -149,7 +149,7 @@ class Holders:
     def request(self, operation: Operation) -> tuple[str, str, Any]:
         """A request that is answered 200 as often as it is sent, unless it deletes."""
         self._prepare(operation, OTHER_TAG)
-        return self._request(operation, self.new_token(OTHER_TAG, operation))
+        return self._request(operation, self.create(OTHER_TAG, operation))
 
     def _prepare(self, operation: Operation, tag: str) -> None:
         """Make the endpoint, with a recorded delivery, or the key that the operation is about."""

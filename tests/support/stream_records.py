@@ -12,7 +12,7 @@ from waitpoints.token import ALL_CHECKED, Completed, Output, Token, Waiter
 
 def settle(world: World, output: str | None = "1", waiter: Waiter | None = None, metadata: str | None = None) -> Token:
     """Complete a new token as a function does that stops before it resumes the waiter."""
-    token_id = world.new_token(waiter=waiter, metadata=metadata)
+    token_id = world.create(waiter=waiter, metadata=metadata)
     _, token = world.store.complete(token_id, Completed(world.clock(), Output(output)), ALL_CHECKED)
     return token
 

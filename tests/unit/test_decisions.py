@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
+from tests.support.in_process.settling import COMPLETED_BY
 from tests.support.in_process.stores import TokenStore
 from tests.support.in_process.world import World
-from tests.support.settling import COMPLETED_BY
 from waitpoints.approvers import decided_text
 from waitpoints.decisions import ApproverChoice, Decisions, Differs, Recorded, Removed, TooLate
 from waitpoints.errors import TryAgain
@@ -48,7 +48,7 @@ class Decision:
     def __init__(self) -> None:
         self.world = World(ContestedStore)
         self.store = cast(ContestedStore, self.world.store)
-        self.id = self.world.new_token(MINUTE, rules=Rules(has_approvers=True), document=PAGE)
+        self.id = self.world.create(MINUTE, rules=Rules(has_approvers=True), document=PAGE)
 
     @property
     def token(self) -> Token:
@@ -111,7 +111,7 @@ class TestAnAnswer:
     def test_from_the_timeout_on_finds_a_token_that_has_timed_out(self, decision: Decision, person: str) -> None:
         """Even before its timer has stored that."""
         decision.answer("ann")
-        timeout_at = decision.world.clock.advance(MINUTE)
+        timeout_at = decision.world.advance(MINUTE)
         result = decision.answer(person)
         assert isinstance(result, Recorded if person == "ann" else TooLate)
         assert result.token.outcome == TimedOut(timeout_at)
@@ -120,7 +120,7 @@ class TestAnAnswer:
     def test_that_is_due_when_it_is_written_is_too_late(self, decision: Decision) -> None:
         decision.store.before = lambda: decision.world.tokens.expire(decision.id)
         read = decision.token
-        decision.world.clock.advance(MINUTE - 1)
+        decision.world.advance(MINUTE - 1)
         decision.world.clock.slips = -1
         result = decision.answer("ann", read=read)
         assert isinstance(result, TooLate)

@@ -5,9 +5,9 @@ from functools import partial
 
 import pytest
 
+from tests.support.in_process.settling import COMPLETED_BY
 from tests.support.in_process.stores import RETENTION
 from tests.support.in_process.world import World
-from tests.support.settling import COMPLETED_BY
 from waitpoints.complete_by_key import EarlyCompletion, KeyCompletion
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import ListQuery
@@ -41,47 +41,47 @@ def complete(
 class TestACreateThatCameFirst:
     def test_is_completed_if_it_is_the_newest_even_after_its_key_has_expired(self, world: World) -> None:
         older = world.create(key="a", ttl=HOUR)
-        world.clock.advance(HOUR)
+        world.advance(HOUR)
         newer = world.create(key="a", ttl=HOUR)
-        world.clock.advance(HOUR)
-        assert complete(world) == KeyCompletion(Settled(), newer.token_id)
-        assert world.tokens.retrieve(older.token_id).outcome is None
+        world.advance(HOUR)
+        assert complete(world) == KeyCompletion(Settled(), newer)
+        assert world.tokens.retrieve(older).outcome is None
 
     def test_stays_as_it_ended_while_the_key_lives(self, world: World) -> None:
         created = world.create(key="a", timeout=1)
-        world.clock.advance(5)
+        world.advance(5)
         completion = complete(world)
-        assert completion.token_id == created.token_id
+        assert completion.token_id == created
         assert isinstance(completion.result, Ended)
         assert isinstance(completion.result.outcome, TimedOut)
-        assert world.create(key="a") == Created(created.token_id, is_cached=True)
+        assert world.created(key="a") == Created(created, is_cached=True)
 
     def test_is_followed_by_a_new_token_once_it_has_ended_and_its_key_has_expired(self, world: World) -> None:
         ended = world.create(key="a", ttl=HOUR)
         complete(world)
-        world.clock.advance(HOUR)
+        world.advance(HOUR)
         completion = complete(world, '"second"')
         assert isinstance(completion.result, EarlyCompletion)
-        assert completion.token_id != ended.token_id
-        assert world.create(key="a") == Created(str(completion.token_id), is_cached=True)
+        assert completion.token_id != ended
+        assert world.created(key="a") == Created(str(completion.token_id), is_cached=True)
 
     @pytest.mark.parametrize("deleted", [False, True])
     def test_is_followed_by_a_new_token_once_retention_has_removed_it(self, world: World, deleted: bool) -> None:
         ended = world.create(key="a")
         complete(world)
-        world.clock.advance(RETENTION * 1000)
+        world.advance(RETENTION * 1000)
         if deleted:
-            world.store.remove(ended.token_id)
+            world.store.remove(ended)
         completion = complete(world)
         assert isinstance(completion.result, EarlyCompletion)
-        assert completion.token_id != ended.token_id
+        assert completion.token_id != ended
 
     def test_with_a_schema_is_settled_only_by_a_checked_output(self, world: World) -> None:
         created = world.create(key="a", document=Document(DocumentKind.SCHEMA, "{}"))
         assert isinstance(complete(world).result, RulesApply)
         assert isinstance(complete(world, checked="another").result, RulesApply)
-        assert world.tokens.retrieve(created.token_id).outcome is None
-        assert complete(world, checked=created.token_id).result == Settled()
+        assert world.tokens.retrieve(created).outcome is None
+        assert complete(world, checked=created).result == Settled()
 
     def test_with_rules_for_its_own_deliveries_is_completed(self, world: World) -> None:
         """`verify` and `completeWhen` are for the callback URL. A completion by key has a credential of its own."""
@@ -129,14 +129,14 @@ class TestACompletionThatCameFirst:
     @pytest.mark.parametrize("removed_by_ttl", [False, True])
     def test_ends_with_its_key(self, world: World, removed_by_ttl: bool) -> None:
         kept = str(complete(world).token_id)
-        world.clock.advance(HOUR - 1)
+        world.advance(HOUR - 1)
         assert world.tokens.retrieve(kept).outcome == Completed(world.clock() - HOUR + 1, Output(OUTPUT), COMPLETED_BY)
-        world.clock.advance(1)
+        world.advance(1)
         if removed_by_ttl:
             world.store.remove(kept)
         with pytest.raises(TokenNotFound):
             world.tokens.retrieve(kept)
-        created = world.create(key="a")
+        created = world.created(key="a")
         assert created.token_id != kept
         assert not created.is_cached
 
@@ -146,7 +146,7 @@ class TestACompletionThatCameFirst:
         """The completion takes the key while the create looks whether the token before it still exists."""
         world.create(key="a")
         complete(world)
-        world.clock.advance(RETENTION * 1000)
+        world.advance(RETENTION * 1000)
         find = world.store.find
 
         def find_later(token_id: str) -> Token | None:
@@ -155,7 +155,7 @@ class TestACompletionThatCameFirst:
             return find(token_id)
 
         monkeypatch.setattr(world.store, "find", find_later)
-        created = world.create(key="a", tags=("a",))
+        created = world.created(key="a", tags=("a",))
         assert created.is_cached
         [listed] = world.tokens.list_tokens(ListQuery()).items
         assert (listed.id, listed.tags) == (created.token_id, ("a",))
@@ -164,7 +164,7 @@ class TestACompletionThatCameFirst:
         first, second = complete(world, '"first"'), complete(world, '"second"')
         assert second.token_id == first.token_id
         assert isinstance(second.result, Ended)
-        assert world.completed(world.new_token(key="a")).output.json == '"first"'
+        assert world.completed(world.create(key="a")).output.json == '"first"'
 
 
 def test_creates_and_completions_at_the_same_moment_meet(world: World) -> None:
@@ -177,7 +177,7 @@ def test_creates_and_completions_at_the_same_moment_meet(world: World) -> None:
             )
             creates = [pool.submit(world.create, key=key, waiter=waiter), pool.submit(world.create, key=key)]
             completions = [pool.submit(completion), pool.submit(completion)]
-            tokens = {created.result().token_id for created in creates} | {done.result().token_id for done in completions}
+            tokens = {created.result() for created in creates} | {done.result().token_id for done in completions}
             assert len(tokens) == 1
             assert world.step_functions.result(waiter.handle) == RESUMED
 
@@ -185,10 +185,10 @@ def test_creates_and_completions_at_the_same_moment_meet(world: World) -> None:
 def test_the_token_of_a_key_is_found(world: World) -> None:
     assert world.completions_by_key.find_token("a") is None
     created = world.create(key="a", ttl=1)
-    world.clock.advance(1)
+    world.advance(1)
     found = world.completions_by_key.find_token("a")
     assert found is not None
-    assert found.id == created.token_id
+    assert found.id == created
     complete(world)
-    world.clock.advance(RETENTION * 1000)
+    world.advance(RETENTION * 1000)
     assert world.completions_by_key.find_token("a") is None

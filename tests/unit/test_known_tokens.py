@@ -9,9 +9,9 @@ import pytest
 from tests.support.callbacks import complete, signed
 from tests.support.in_process.api_gateway import JSON, Api
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.settling import COMPLETED_BY, limited_to
 from tests.support.in_process.stores import RETENTION
 from tests.support.in_process.world import World
-from tests.support.settling import COMPLETED_BY, limited_to
 from waitpoints.errors import OutsideTag, TokenNotFound
 from waitpoints.known_tokens import KNOWN_FOR, MOST, KnownTokens
 from waitpoints.token import (
@@ -93,30 +93,30 @@ class TestATokenThatHasEnded:
         api.complete_by_key("order-1", data=2)
 
     def test_is_outside_the_tag_of_a_caller_as_before(self, world: World) -> None:
-        token = world.new_token(tags=("a",))
+        token = world.create(tags=("a",))
         for _ in range(3):
-            world.tokens.complete(token, "1", COMPLETED_BY, caller=limited_to("a"))
+            world.complete(token, "1", caller=limited_to("a"))
             with pytest.raises(OutsideTag):
-                world.tokens.complete(token, "1", COMPLETED_BY, caller=limited_to("b"))
+                world.complete(token, "1", caller=limited_to("b"))
 
     def test_is_not_found_once_its_retention_has_removed_it(self, world: World) -> None:
-        token = world.new_token()
-        world.tokens.complete(token, "1", COMPLETED_BY)
-        world.clock.advance(seconds=RETENTION - 60)
-        assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY), Ended)
-        world.clock.advance(seconds=60)
+        token = world.create()
+        world.complete(token, "1")
+        world.advance(seconds=RETENTION - 60)
+        assert isinstance(world.complete(token, "1"), Ended)
+        world.advance(seconds=60)
         world.store.remove(token)
         with pytest.raises(TokenNotFound):
-            world.tokens.complete(token, "1", COMPLETED_BY)
+            world.complete(token, "1")
 
     def test_that_an_operator_has_restored_to_before_its_end_ends_again(self, world: World) -> None:
-        token = world.new_token()
+        token = world.create()
         before = world.store.get(token)
-        world.tokens.complete(token, "1", COMPLETED_BY)
+        world.complete(token, "1")
         world.store.remove(token)
         world.store.create(before, None, world.clock())
-        world.clock.advance(KNOWN_FOR)
-        world.tokens.complete(token, "2", COMPLETED_BY)
+        world.advance(KNOWN_FOR)
+        world.complete(token, "2")
         outcome = world.store.get(token).outcome
         assert isinstance(outcome, Completed)
         assert outcome.output.json == "2"
@@ -124,10 +124,10 @@ class TestATokenThatHasEnded:
 
 class TestATokenWithRules:
     def test_is_read_again_so_its_end_elsewhere_is_seen_at_once(self, world: World) -> None:
-        token = world.new_token(rules=Rules(complete_when="body.done"))
-        assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, NOTHING_CHECKED), RulesApply)
+        token = world.create(rules=Rules(complete_when="body.done"))
+        assert isinstance(world.complete(token, "1", NOTHING_CHECKED), RulesApply)
         world.store.complete(token, Completed(world.clock(), Output("2"), COMPLETED_BY), ALL_CHECKED)
-        assert isinstance(world.tokens.complete(token, "1", COMPLETED_BY, NOTHING_CHECKED), Ended)
+        assert isinstance(world.complete(token, "1", NOTHING_CHECKED), Ended)
 
     def test_that_do_not_prevent_a_completion_is_written_at_once(
         self, api: Api, world: World, monkeypatch: pytest.MonkeyPatch
@@ -187,6 +187,6 @@ def bring(api: Api, world: World, token: Mapping[str, Any], state: str) -> None:
         case "failed":
             complete(api, token, {"error": {"message": "no"}})
         case "timed out":
-            world.clock.advance(seconds=3600)
+            world.advance(seconds=3600)
         case "removed":
             world.store.remove(token["id"])

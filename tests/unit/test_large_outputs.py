@@ -61,7 +61,7 @@ def test_neither_if_an_authorized_caller_sends_it(api: Api, world: World, rule: 
 
 def test_what_comes_after_the_end_is_not_stored(api: Api, world: World) -> None:
     token = api.create(timeout="1m")
-    world.clock.advance(60_000)
+    world.advance(60_000)
     for _ in range(3):
         assert send(api, token).status == 200
     shown = api.retrieve(token["id"])
@@ -74,7 +74,7 @@ def test_a_completion_that_loses_the_race_leaves_the_object_of_its_content(
 ) -> None:
     """Both have read a token that waits. The one that comes second stores the same object again, or none that is read."""
     by = CompletedBy(source=Source.COMPLETE)
-    token_id, waiting = (new := world.new_token()), world.store.peek(new)
+    token_id, waiting = (new := world.create()), world.store.peek(new)
     assert world.tokens.complete(token_id, LARGE, by) == Settled()
     monkeypatch.setattr(world.store, "peek", lambda _: waiting)
     for _ in range(3):
@@ -92,7 +92,7 @@ def test_a_kept_completion_that_loses_the_race_leaves_one_object(world: World, m
 
     world.completions_by_key.complete(IdempotencyKey("a", world.clock() + 1), "1", CompletedBy(source=Source.COMPLETE))
     gone = world.store.find_key_holder(IdempotencyKey("a"))
-    world.clock.advance(1)
+    world.advance(1)
     monkeypatch.setattr(world.store, "put_early", refused)
     world.completions_by_key.complete(IdempotencyKey("a", world.clock() + 1), LARGE, CompletedBy(source=Source.COMPLETE))
     assert len(world.objects) == 1

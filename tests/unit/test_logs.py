@@ -17,8 +17,6 @@ from tests.support.webhook_signer import sign
 from waitpoints.access.api_key_cache import CACHED_FOR
 from waitpoints.access.api_keys import SHOWN_DIGITS, digest, new_key
 
-FUNCTIONS = Template.load().functions()
-
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
@@ -31,13 +29,9 @@ def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
         "/api/v1/waitpoints/tokens",
         {"idempotencyKey": "secret-order", "tags": ["secret-tag"], "metadata": {"secret-name": "secret-value"}},
     )
-    token, waiter = created.json, world.new_waiter()
+    token, kinds = created.json, (world.step_functions, world.durable_functions)
     complete = f"/api/v1/waitpoints/tokens/{token['id']}/complete"
-    FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": waiter.handle})
-    FUNCTIONS["wait_for_token"].call({"waitpointId": "rubbish", "taskToken": world.new_waiter().handle})
-    callback_ids = [world.durable_functions.start() for _ in range(2)]
-    FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "callbackId": callback_ids[0]})
-    FUNCTIONS["wait_for_token"].call({"waitpointId": "rubbish", "callbackId": callback_ids[1]})
+    handles = [api.wait(it, kind) for kind in kinds for it in (token, {"id": "rubbish"})]
     api.post(complete, '{"output": "secret-payload"}')
     api.post(complete, '{"data": "secret-payload"', {"authorization": f"Bearer {created.headers['x-trigger-jwt']}"})
     api.post(complete, {"data": "x"}, {"authorization": "Bearer secret-wrong-key"})
@@ -51,8 +45,7 @@ def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
         world.api_key.read_current(),
         world.signing_key.read_current(),
         callback_hash,
-        waiter.handle,
-        *callback_ids,
+        *handles,
         created.headers["x-trigger-jwt"],
     ]
     assert token["id"] in written
@@ -69,7 +62,7 @@ def test_never_contains_a_named_key_only_its_name(
         api.request(method, path, {"timeout": "secret"}, {"authorization": f"Bearer {key}"})
     api.request("POST", "/api/v1/auth/jwt", {}, {"authorization": f"Bearer {shown}"})
     world.api_key_store.failure = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
-    world.clock.advance(CACHED_FOR)
+    world.advance(CACHED_FOR)
     assert api.get(path, {"authorization": f"Bearer {shown}"}).status == 503
     written = log.getvalue() + capsys.readouterr().out
     assert [line.get("apiKey") for line in lines(log)].count("nightly") == 2

@@ -36,10 +36,10 @@ from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.fakes.timer_queue import Sent
 from tests.support.in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from tests.support.in_process.moto_shortcut import the_stack
+from tests.support.in_process.settling import COMPLETED_BY, limited_to
 from tests.support.in_process.stores import Index, TokenStore
 from tests.support.in_process.template import Context, Template
 from tests.support.in_process.world import World
-from tests.support.settling import COMPLETED_BY, complete, limited_to
 from tools.openapi.operations import ENDPOINTS
 from waitpoints.api.callbacks import callback, output_check
 from waitpoints.api.endpoints import pending
@@ -408,12 +408,12 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: len(self.models) < FEW)
     @rule(timeout=st.none() | TIMEOUTS)
     def create(self, timeout: int | None) -> None:
-        self.models[self.world.new_token(timeout)] = Model(self.timeout_at(timeout))
+        self.models[self.world.create(timeout)] = Model(self.timeout_at(timeout))
 
     @precondition(lambda self: len(self.models) < FEW)
     @rule(timeout=TIMEOUTS)
     def a_later_version_creates(self, timeout: int) -> None:
-        token_id = self.world.new_token(timeout)
+        token_id = self.world.create(timeout)
         self.store.make_later(token_id)
         self.models[token_id] = Model(self.now + timeout, is_later=True)
 
@@ -696,7 +696,7 @@ class Life(RuleBasedStateMachine):
     def register_the_same_again(self, data: st.DataObject) -> None:
         execution = data.draw(st.sampled_from(self.resumable()))
         with suppress(CannotResumeNow):
-            self.world.tokens.wait(execution.token_id, execution.waiter(self.now))
+            self.world.wait(execution.token_id, execution.waiter(self.now))
         self.retry_if_its_function_failed(execution)
 
     @precondition(lambda self: self.resumable())
@@ -711,7 +711,7 @@ class Life(RuleBasedStateMachine):
         token_id = data.draw(st.sampled_from(self.existing()))
         if self.models[token_id].rules != SIGNED:
             self.models[token_id].complete(output, self.now)
-        complete(self.world.tokens, token_id, output)
+        self.world.complete(token_id, output)
 
     @rule(data=st.data(), output=st.sampled_from([MATCHING, "null", "{}"]))
     def deliver_to_the_callback(self, data: st.DataObject, output: str) -> None:
@@ -729,11 +729,11 @@ class Life(RuleBasedStateMachine):
         token_id = data.draw(st.sampled_from(self.existing()))
         if self.models[token_id].is_outside(within):
             with pytest.raises(OutsideTag):
-                self.world.tokens.complete(token_id, NO, COMPLETED_BY, caller=limited_to(within))
+                self.world.complete(token_id, NO, caller=limited_to(within))
             return
         if self.models[token_id].rules != SIGNED:
             self.models[token_id].complete(NO, self.now)
-        self.world.tokens.complete(token_id, NO, COMPLETED_BY, caller=limited_to(within))
+        self.world.complete(token_id, NO, caller=limited_to(within))
 
     @rule(milliseconds=st.integers(1, 3_000) | st.integers(1, 2 * NEAR))
     def time_passes(self, milliseconds: int) -> None:
@@ -901,7 +901,7 @@ class Life(RuleBasedStateMachine):
         """The function that waits is invoked."""
         execution.begin()
         with suppress(CannotResumeNow):
-            self.world.tokens.wait(execution.token_id, execution.waiter(self.now))
+            self.world.wait(execution.token_id, execution.waiter(self.now))
             return
         self.retry_if_its_function_failed(execution)
 

@@ -103,7 +103,7 @@ def create(stack: Stack, case: Case, alone: bool) -> None:
     if alone and case.waits:
         stack.wait(case)
     if "idempotencyKeyTTL" in case.options:
-        stack.world.clock.advance(KEY_TTL + 1)
+        stack.world.advance(KEY_TTL + 1)
 
 
 def has_its_options(stack: Stack, case: Case) -> None:
@@ -213,7 +213,7 @@ def test_a_timeout_that_has_passed_ends_the_token_whatever_comes(stack: Stack, r
         case = stack.case(route, options)
         with named(case):
             create(stack, case, alone=False)
-            stack.world.clock.advance(TIMEOUT)
+            stack.world.advance(TIMEOUT)
             assert stack.attempt(case) == after_the_end(case)
             outcome = stack.token(case).outcome
             assert isinstance(outcome, TimedOut)

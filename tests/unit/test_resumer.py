@@ -16,7 +16,6 @@ from tests.support.in_process.fakes.waits import (
     Fault,
 )
 from tests.support.in_process.world import World
-from tests.support.settling import complete
 from waitpoints.aws.services.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.ids import new_id
@@ -42,17 +41,17 @@ def world(request: pytest.FixtureRequest) -> World:
 class TestAWaiterIsResumed:
     def test_and_recorded_only_after_aws_confirmed(self, world: World) -> None:
         token, [waiter] = world.awaited()
-        complete(world.tokens, token, OUTPUT)
+        world.complete(token, OUTPUT)
         reply = world.tokens.retrieve(token).replies[waiter.key]
         assert (reply.kind, reply.at) == (ReplyKind.RESUMED, world.clock())
 
     def test_through_its_newer_handle_after_its_wait_was_retried(self, world: World) -> None:
-        token, stale, newer = world.new_token(), world.new_waiter(), world.new_waiter()
-        world.tokens.wait(token, stale)
+        token, stale, newer = world.create(), world.new_waiter(), world.new_waiter()
+        world.wait(token, stale)
         world.waits.stop(stale.handle)
-        world.tokens.wait(token, newer)
-        complete(world.tokens, token, OUTPUT)
-        assert world.waits.result(newer.handle) == COMPLETED
+        world.wait(token, newer)
+        world.complete(token, OUTPUT)
+        assert world.result(newer) == COMPLETED
         assert world.tokens.retrieve(token).replies[stale.key].kind is ReplyKind.GONE
         world.tokens.resume_waiters(token)
         assert set(world.waits.calls.values()) == {1}
@@ -62,10 +61,10 @@ class TestAWaiterIsResumed:
         self, world: World, is_too_large: bool
     ) -> None:
         large = json.dumps("x" * (RESULT_LIMITS[world.waits.kind] if is_too_large else IN_ITEM_LIMIT))
-        token, early, late = world.new_token(), world.new_waiter(), world.new_waiter(unwrap=True)
-        world.tokens.wait(token, early)
-        complete(world.tokens, token, large)
-        world.tokens.wait(token, late)
+        token, early, late = world.create(), world.new_waiter(), world.new_waiter(unwrap=True)
+        world.wait(token, early)
+        world.complete(token, large)
+        world.wait(token, late)
         [(key, stored)] = world.objects.items()
         assert stored.decode() == large
         reference = {"outputReference": {"bucket": world.outputs.bucket, "key": key}}
@@ -78,7 +77,7 @@ class TestWhenAwsFailsToResume:
     def settled_with_undelivered(self, world: World, fault: Fault) -> tuple[str, Waiter]:
         token, [waiter] = world.awaited()
         world.waits.fail_next(fault)
-        complete(world.tokens, token, OUTPUT)
+        world.complete(token, OUTPUT)
         return token, waiter
 
     def test_a_failure_after_the_outcome_is_stored_does_not_fail_the_caller(
@@ -90,8 +89,8 @@ class TestWhenAwsFailsToResume:
         token, [waiter] = world.awaited()
         with monkeypatch.context() as while_recording:
             while_recording.setattr(world.store, "record_replies", broken)
-            complete(world.tokens, token, OUTPUT)
-        assert world.waits.result(waiter.handle) == COMPLETED
+            world.complete(token, OUTPUT)
+        assert world.result(waiter) == COMPLETED
         assert world.tokens.retrieve(token).unresumed() == [waiter]
         world.tokens.resume_waiters(token)
         assert world.tokens.retrieve(token).unresumed() == []
@@ -102,17 +101,17 @@ class TestWhenAwsFailsToResume:
         token, waiter = self.settled_with_undelivered(world, fault)
         for _ in range(2):
             assert world.tokens.resume_waiters(token) == []
-        assert (world.waits.result(waiter.handle), world.waits.calls[waiter.handle]) == (COMPLETED, 2)
+        assert (world.result(waiter), world.waits.calls[waiter.handle]) == (COMPLETED, 2)
         kind = ReplyKind.GONE if fault.takes_effect else ReplyKind.RESUMED
         assert world.tokens.retrieve(token).replies[waiter.key].kind is kind
 
     def test_only_the_undelivered_waiters_are_resumed_again(self, world: World) -> None:
         token, waiters = world.awaited(3)
         world.waits.fail_next(THROTTLED, handle=waiters[1].handle)
-        complete(world.tokens, token, OUTPUT)
+        world.complete(token, OUTPUT)
         world.tokens.resume_waiters(token)
         assert [world.waits.calls[waiter.handle] for waiter in waiters] == [1, 2, 1]
-        assert all(world.waits.result(waiter.handle) == COMPLETED for waiter in waiters)
+        assert all(world.result(waiter) == COMPLETED for waiter in waiters)
 
     @pytest.mark.parametrize(("fault", "reason"), [(THROTTLED, CannotResumeNow), (DENIED, CannotResume)])
     def test_the_error_names_the_remaining_waiters_and_the_reason(
@@ -127,12 +126,12 @@ class TestWhenAwsFailsToResume:
 
     @pytest.mark.parametrize("late", [False, True])
     def test_a_waiter_fails_with_a_named_error_if_its_output_is_refused(self, world: World, late: bool) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
+        token, waiter = world.create(), world.new_waiter()
         world.waits.fail_next(OUTPUT_REFUSED, handle=waiter.handle)
         if late:
-            complete(world.tokens, token, OUTPUT)
-        world.tokens.wait(token, waiter)
-        complete(world.tokens, token, OUTPUT)
+            world.complete(token, OUTPUT)
+        world.wait(token, waiter)
+        world.complete(token, OUTPUT)
         assert world.waits.failure(waiter.handle).error == "WaitpointOutputRefused"
         assert world.tokens.retrieve(token).unresumed() == []
 
@@ -143,17 +142,17 @@ class TestWhenAwsFailsToResume:
         self, world: World, size: int, refused: int, unwrap: bool, late: bool
     ) -> None:
         """As from 0.3.0, which sent no more than 256 KiB, and an error only if that is refused too. A state gets the error."""
-        token, waiter = world.new_token(), world.new_waiter(unwrap=unwrap)
+        token, waiter = world.create(), world.new_waiter(unwrap=unwrap)
         is_durable = world.waits.kind is WaiterKind.DURABLE_FUNCTION
         sent_whole = size <= RESULT_LIMITS[world.waits.kind]
         world.waits.fail_next(OUTPUT_REFUSED, refused if is_durable else 1, waiter.handle)
         for step in ("complete", "wait") if late else ("wait", "complete"):
-            world.tokens.wait(token, waiter) if step == "wait" else complete(world.tokens, token, json.dumps("x" * size))
+            world.wait(token, waiter) if step == "wait" else world.complete(token, json.dumps("x" * size))
         if is_durable and sent_whole and refused == 1:
             reference = {"outputReference": {"bucket": world.outputs.bucket, "key": next(iter(world.objects))}}
             assert world.waits.value(waiter.handle) == (reference if unwrap else {"ok": True, **reference})
         else:
-            assert world.waits.result(waiter.handle) == REFUSED
+            assert world.result(waiter) == REFUSED
         assert world.waits.calls[waiter.handle] == (3 if is_durable and sent_whole and refused == 2 else 2)
         assert world.tokens.retrieve(token).unresumed() == []
 
@@ -161,16 +160,16 @@ class TestWhenAwsFailsToResume:
         token, [waiter] = world.awaited()
         for fault in (OUTPUT_REFUSED, THROTTLED, OUTPUT_REFUSED):
             world.waits.fail_next(fault, handle=waiter.handle)
-        complete(world.tokens, token, json.dumps("x" * IN_ITEM_LIMIT))
-        assert world.waits.result(waiter.handle) is None
+        world.complete(token, json.dumps("x" * IN_ITEM_LIMIT))
+        assert world.result(waiter) is None
         assert world.tokens.resume_waiters(token) == []
         is_durable = world.waits.kind is WaiterKind.DURABLE_FUNCTION
-        assert isinstance(world.waits.result(waiter.handle), Success if is_durable else Failure)
+        assert isinstance(world.result(waiter), Success if is_durable else Failure)
 
     def test_what_is_unfinished_is_known_from_one_read(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         left, _ = self.settled_with_undelivered(world, DENIED)
         done, _ = world.awaited(2)
-        complete(world.tokens, done, OUTPUT)
+        world.complete(done, OUTPUT)
         reads: list[list[str]] = []
         count = world.store.count_replies
 
@@ -188,7 +187,7 @@ class TestWhenAwsFailsToResume:
         self, world: World, monkeypatch: pytest.MonkeyPatch, read: Callable[[Any], Any]
     ) -> None:
         done, [waiter] = world.awaited()
-        complete(world.tokens, done, OUTPUT)
+        world.complete(done, OUTPUT)
         monkeypatch.setattr(world.store, "count_replies", read)
         assert world.tokens.find_unfinished({done: 1}) == {done}
         assert world.tokens.resume_waiters(done) == []

@@ -71,7 +71,7 @@ for name in json.loads(sys.argv[1]): sys.modules.pop(name, None)  # what the wor
 api = Api(Template.load(), world.api_key.read_current())
 for settings in json.loads(sys.argv[2]):
     endpoint = github.GitHub(world, api, verify=github.GITHUB, **settings)
-    world.clock.advance(60_000)
+    world.advance(60_000)
     assert endpoint.deliver().status == 200
     import doctor
 print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))

@@ -100,7 +100,7 @@ def test_is_answered_503_until_the_later_version_is_back(api: Api, world: World,
 def test_takes_no_waiter(api: Api, world: World) -> None:
     token = create(api, world)
     with pytest.raises(WrittenLater):
-        world.tokens.wait(token["id"], Waiter(world.step_functions.start_task(), world.clock()))
+        world.wait(token["id"], Waiter(world.step_functions.start_task(), world.clock()))
 
 
 def test_is_retrieved_and_listed(api: Api, world: World) -> None:
@@ -119,13 +119,13 @@ class TestWhatActsByItself:
     @pytest.fixture
     def due(self, api: Api, world: World) -> str:
         token = create(api, world, timeout="1h")
-        world.clock.advance(3_600_001)
+        world.advance(3_600_001)
         return str(token["id"])
 
     @pytest.mark.parametrize("late", [0, -60_000])  # milliseconds. A timer may fire before a deadline that was moved
     def test_its_timer_skips_it_and_counts_it(self, world: World, due: str, counted: list[str], late: int) -> None:
         sent = list(world.queue.sent)
-        world.clock.advance(late)
+        world.advance(late)
         world.timers.fire(due)
         assert counted == ["TokensWrittenLater"]
         assert (world.store.get(due).outcome, world.queue.sent) == (None, sent)

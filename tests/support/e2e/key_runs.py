@@ -19,7 +19,7 @@ class Runs:
         state["Parameters"]["FunctionName"] = physical_name(api.stack, "CreateTokenInState")
         self._machine = api.make_machine(states)
 
-    def start(self, key: str) -> str:
+    def wait(self, key: str) -> str:
         """Start an execution that waits for a key. Returns its ARN."""
         return self._api.start(self._machine, {"key": key})
 

@@ -1,10 +1,10 @@
 """What callers ask of a stack over HTTP, and the HTTP API in front of the handlers, with events as API Gateway makes them.
 
-The words are the same on moto (`Api`) and on the deployed stack (`tests/support/e2e/api.py`): `create`, `retrieve`, `change`
-and `complete` a token, also `complete_by_key`; `deliver` to its URL, its links or an endpoint; `put_endpoint`; `ask` for what
-is answered with 200. On the deployed stack `wait` begins an execution, of which `result` is the end, and `awaited` makes a
-token for which one waits; on moto time passes by `World.clock.advance`. Faults' callers have these words, too, but take JSON
-texts and the status that they expect.
+The words are the same on every backend: `create`, `retrieve`, `change` and `complete` a token, also `complete_by_key`;
+`deliver` to its URL, its links or an endpoint; `put_endpoint`; `ask` for what is answered with 200. `wait` begins a wait, of
+which `result` is the end, and `awaited` makes a token for which something waits; time passes by `advance`. On moto `Api` has
+those that go over HTTP, and `World` those without; on the deployed stack `tests/support/e2e/api.py` has all; the client has
+its own, and `Served` the others. Faults' callers also retry, and take JSON texts and the status that they expect.
 """
 
 import base64
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.template import ACCOUNT, REGION, Template
 from tools.openapi import operations
 from tools.openapi.answers import CODES
@@ -85,9 +86,9 @@ class Caller:
         """Move the deadline of a token, or hand its page over."""
         return self.ask("PATCH", path_of(token), changes)
 
-    def deliver(self, to: Mapping[str, Any], body: Any, headers: Mapping[str, str] = JSON) -> HttpAnswer:
+    def deliver(self, to: Mapping[str, Any] | str, body: Any, headers: Mapping[str, str] = JSON) -> HttpAnswer:
         """Post to the URL of a token, of one of its links or of an endpoint, as a webhook's provider does."""
-        return self.post(to["url"], body, headers)
+        return self.post(to if isinstance(to, str) else to["url"], body, headers)
 
     def put_endpoint(self, name: str, **settings: Any) -> dict[str, Any]:
         return self.ask("PUT", f"{ENDPOINTS}/{name}", {"key": "body.id", "verify": "none", **settings})
@@ -111,6 +112,12 @@ class Api(Caller):
     def from_sdk(self) -> dict[str, str]:
         """The headers that identify a request of Trigger.dev's SDK."""
         return {"authorization": f"Bearer {self._api_key}", "x-trigger-source": "sdk"}
+
+    def wait(self, token: Token, waits: FakeWaits, **options: Any) -> str:
+        """Wait as a state of `waits` does. Returns its handle, of which `waits.result` is what it was resumed with."""
+        handle, wait = waits.start(), self._template.functions()["wait_for_token"]
+        wait.call({"waitpointId": token["id"], waits.member: handle, **options})
+        return handle
 
     def request(self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         if headers is None:

@@ -1,4 +1,7 @@
-"""Waitpoints with its table and bucket on moto, and all else on fakes. After `install` the handlers use it."""
+"""Waitpoints with its table and bucket on moto, and all else on fakes. After `install` the handlers use it.
+
+Its words are those of `api_gateway.Caller`, without HTTP: tokens are ids, results JSON texts, times milliseconds.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -14,6 +17,7 @@ from tests.support.in_process.fakes.timer_queue import FakeTimerQueue
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_shortcut import the_stack
 from tests.support.in_process.moto_stack import client_of
+from tests.support.in_process.settling import COMPLETED_BY
 from tests.support.in_process.stores import RETENTION, Deliveries, Endpoints, Index, KeyStore, TokenStore, bucket
 from waitpoints import wiring
 from waitpoints.access.api_key_cache import LOOK_AGAIN_AFTER, ApiKeyCache
@@ -31,8 +35,9 @@ from waitpoints.resumer import Resumer
 from waitpoints.timeouts import Limits
 from waitpoints.timers.due import Timers
 from waitpoints.timers.starter import TimerStarter
-from waitpoints.token import Completed, IdempotencyKey, NewToken, Waiter, WaiterKind
-from waitpoints.tokens import Created, Tokens
+from waitpoints.token import ALL_CHECKED, Completed, IdempotencyKey, NewToken, Rule, Waiter, WaiterKind
+from waitpoints.tokens import Completion, Created, Result, Tokens
+from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
 BASE_URL = "https://hooks.example.com"
@@ -89,6 +94,7 @@ class World:
         the_stack().empty_table()
         the_stack().empty_bucket()
         self.clock = FakeClock()
+        self.advance = self.clock.advance
         self.step_functions = FakeStepFunctions()
         self.durable_functions = FakeDurableFunctions()
         self.waits: FakeWaits = self.step_functions if kind is WaiterKind.STEP_FUNCTIONS else self.durable_functions
@@ -124,22 +130,34 @@ class World:
     def put_object(self, name: str, body: bytes) -> None:
         client_of("s3").put_object(Bucket=self.outputs.bucket, Key=name, Body=body)
 
-    def create(self, timeout: int | None = None, key: str | None = None, ttl: int | None = None, **fields: Any) -> Created:
+    def created(self, timeout: int | None = None, key: str | None = None, ttl: int | None = None, **fields: Any) -> Created:
         """Create a token without HTTP. Its timeout and its key's life are milliseconds from now."""
         timeout_at, expires_at = (None if it is None else self.clock() + it for it in (timeout, ttl))
         named = None if key is None else IdempotencyKey(key, expires_at)
         return self.tokens.create(NewToken(timeout_at=timeout_at, key=named, **fields), self.clock())
 
-    def new_token(self, timeout: int | None = None, **fields: Any) -> str:
-        """Create a token, as `create` does, and return its id."""
-        return self.create(timeout, **fields).token_id
+    def create(self, timeout: int | None = None, **fields: Any) -> str:
+        """Create a token, as `created` does, and return its id."""
+        return self.created(timeout, **fields).token_id
+
+    def complete(self, token_id: str, result: Result, checked: frozenset[Rule] = ALL_CHECKED, **how: Any) -> Completion:
+        """Complete a token with a JSON text, known to be accepted, or with an error."""
+        return self.tokens.complete(token_id, result, COMPLETED_BY, checked, **how)
+
+    def wait(self, token_id: str, waiter: Waiter | None = None) -> Waiter:
+        """Let what waits, or something new, wait for a token."""
+        waiter = waiter or self.new_waiter()
+        self.tokens.wait(token_id, waiter)
+        return waiter
+
+    def result(self, waiter: Waiter) -> Success | Failure | None:
+        """What was resumed with, or None while it waits."""
+        return self.waits.result(waiter.handle)
 
     def awaited(self, waiters: int = 1, **fields: Any) -> tuple[str, list[Waiter]]:
-        """Create a token, as `create` does, and let so many wait for it."""
-        token_id, waiting = self.new_token(**fields), [self.new_waiter() for _ in range(waiters)]
-        for waiter in waiting:
-            self.tokens.wait(token_id, waiter)
-        return token_id, waiting
+        """Create a token, as `created` does, and let so many wait for it."""
+        token_id = self.create(**fields)
+        return token_id, [self.wait(token_id) for _ in range(waiters)]
 
     def completed(self, token_id: str) -> Completed:
         """How a token has ended."""

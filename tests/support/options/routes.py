@@ -76,7 +76,7 @@ class Stack:
         }
 
     def case(self, route: str, options: Options) -> Case:
-        self.world.clock.advance(seconds=10)  # an endpoint counts two deliveries a second at once
+        self.world.advance(seconds=10)  # an endpoint counts two deliveries a second at once
         case = Case(route, options, next(self._numbers))
         if route == "endpoint" and case.endpoint not in self._endpoints:
             self._put_endpoint(case)

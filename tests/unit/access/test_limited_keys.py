@@ -158,7 +158,7 @@ class TestComplete:
     ) -> None:
         token = api.create(tags=["team-b"], timeout="1m")
         if state == "is due":
-            world.clock.advance(MINUTE)
+            world.advance(MINUTE)
         if state == "has ended":
             complete(api, token, {"data": 1}, None)
         ask = partial(complete, api, token, RESULTS[result], world.holder("complete:team-a", "create", "read"))

@@ -22,7 +22,7 @@ def holders(api: Api, world: World) -> Holders:
         answer = api.request(method, path, body, {"authorization": f"Bearer {key}", "content-type": "application/json"})
         return answer.status, answer.json
 
-    return Holders(ask, world.api_key.read_current(), lambda seconds: world.clock.advance(seconds=seconds), record)
+    return Holders(ask, world.api_key.read_current(), world.advance, record)
 
 
 @pytest.mark.parametrize("operation", CLOSED, ids=named)

@@ -68,7 +68,7 @@ class Stack:
         scopes = {limit: [f"{action}:{limit}" for action in ("create", "complete", "read")] for limit in (*LIMITS, "team-b")}
         scopes |= {"no limit": ["create", "complete"], "both": ["create:team", "complete:team-a"]}
         self._keys = {who: self.world.api_key_store.make(f"key-{n}", *it) for n, (who, it) in enumerate(scopes.items())}
-        self.world.clock.advance(LOOK_AGAIN_AFTER)
+        self.world.advance(LOOK_AGAIN_AFTER)
 
     def post(self, writer: str, path: str, body: Any) -> HttpAnswer:
         return self.api.post(path, body, self.headers(writer))

@@ -42,7 +42,7 @@ def test_of_a_failure_of_aws_has_its_code_and_says_how_to_try_again(
     monkeypatch.setattr(world.store, "add_waiter", fail)
     answer = api.get(f"/api/v1/waitpoints/tokens/{token['id']}")
     with pytest.raises(TryAgain) as told:
-        FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": world.new_waiter().handle})
+        api.wait(token, world.waits)
     said = "AWS throttled or failed. Nothing was lost: "
     assert (answer.status, answer.json) == (503, {"error": f"{said}send the same request again", "code": "TryAgain"})
     assert told.value.message == f"{said}retry the state"

@@ -11,7 +11,6 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import EndpointConnectionError
 
 from tests.support.in_process.world import World
-from tests.support.settling import COMPLETED_BY, complete
 from waitpoints import wiring
 from waitpoints.errors import CannotResumeNow
 from waitpoints.token import ReplyKind, TokenError, WaiterKind
@@ -97,7 +96,7 @@ class TestTheFastPath:
     @pytest.mark.parametrize("result", ["1", TokenError("Refused", "by the carrier")], ids=["completed", "failed"])
     def test_sends_a_throttled_resume_once_and_leaves_it_to_the_stream(self, world: World, aws: Aws, result: Any) -> None:
         token, _ = world.awaited()
-        world.tokens.complete(token, result, COMPLETED_BY)
+        world.complete(token, result)
         assert (aws.take(), aws.pauses) == (1, [])
         aws.answer = aws.works
         assert world.tokens.resume_waiters(token) == []
@@ -106,62 +105,62 @@ class TestTheFastPath:
     def test_sends_that_of_each_waiter_once(self, world: World, aws: Aws) -> None:
         """They are sent by several threads."""
         token, _ = world.awaited(5)
-        complete(world.tokens, token, "1")
+        world.complete(token, "1")
         assert (aws.take(), aws.pauses) == (5, [])
 
     @pytest.mark.parametrize("failure", [Aws.is_away, Aws.fails], ids=["no connection", "5xx"])
     def test_repeats_what_failed_otherwise(self, world: World, aws: Aws, failure: Callable[[Aws, Any], Any]) -> None:
         aws.answer = lambda request: failure(aws, request)
-        complete(world.tokens, world.awaited()[0], "1")
+        world.complete(world.awaited()[0], "1")
         assert aws.take() == ATTEMPTS
         assert max(aws.pauses) < 2
 
     def test_repeats_it_at_once_with_a_new_boto3(self, world: World, aws: Aws) -> None:
         """Its pauses of what is no throttle are at most 50 and 100 ms. Those of older ones are at most one and two seconds."""
         aws.answer = aws.fails
-        complete(world.tokens, world.awaited()[0], "1")
+        world.complete(world.awaited()[0], "1")
         assert max(aws.pauses) < 0.1
 
     def test_stops_when_a_repeated_resume_is_throttled(self, world: World, aws: Aws) -> None:
         aws.answer = lambda request: aws.is_away(request) if aws.attempts == 1 else aws.throttles(request)
-        complete(world.tokens, world.awaited()[0], "1")
+        world.complete(world.awaited()[0], "1")
         assert aws.take() == 2
 
     def test_keeps_the_quota_of_retries_for_what_failed_otherwise(self, world: World, aws: Aws) -> None:
         for _ in range(ENOUGH):
-            complete(world.tokens, world.awaited()[0], "1")
+            world.complete(world.awaited()[0], "1")
         assert aws.take() == ENOUGH
         aws.answer = aws.is_away
-        complete(world.tokens, world.awaited()[0], "1")
+        world.complete(world.awaited()[0], "1")
         assert aws.take() == ATTEMPTS
 
 
 class TestWhereNothingElseRepeatsIt:
     def test_the_stream_repeats_a_throttled_resume(self, world: World, aws: Aws) -> None:
         token, _ = world.awaited()
-        complete(world.tokens, token, "1")
+        world.complete(token, "1")
         aws.take()
         [left] = world.tokens.resume_waiters(token)
         assert isinstance(left.reason, CannotResumeNow)
         assert (aws.take(), len(aws.pauses)) == (ATTEMPTS, ATTEMPTS - 1)
 
     def test_a_late_waiter_repeats_it(self, world: World, aws: Aws) -> None:
-        token = world.new_token()
-        complete(world.tokens, token, "1")
+        token = world.create()
+        world.complete(token, "1")
         with pytest.raises(CannotResumeNow):
-            world.tokens.wait(token, world.new_waiter())
+            world.wait(token)
         assert aws.take() == ATTEMPTS
 
     def test_a_late_waiter_repeats_it_although_it_timed_the_token_out_for_others(self, world: World, aws: Aws) -> None:
         token, _ = world.awaited(timeout=1_000)
-        world.clock.advance(1_000)
+        world.advance(1_000)
         with pytest.raises(CannotResumeNow):
-            world.tokens.wait(token, world.new_waiter())
+            world.wait(token)
         assert aws.take() == 1 + ATTEMPTS
 
     def test_giving_up_repeats_it_and_gives_nothing_up(self, world: World, aws: Aws) -> None:
         token, _ = world.awaited()
-        complete(world.tokens, token, "1")
+        world.complete(token, "1")
         aws.take()
         with pytest.raises(CannotResumeNow):
             world.tokens.give_up(token)

@@ -27,8 +27,8 @@ def waiting(slices: list[Slice]) -> set[str]:
 
 
 def test_finds_what_still_waits_and_is_due_until_then(world: World, reading: Overdue) -> None:
-    due, ended, later = world.new_token(1000), world.new_token(1000), world.new_token(1001)
-    world.new_token()
+    due, ended, later = world.create(1000), world.create(1000), world.create(1001)
+    world.create()
     world.store.complete(ended, Completed(world.clock(), Output("1")), ALL_CHECKED)
     until = world.clock() + 1000
     slices = reading.read(until, always)
@@ -40,7 +40,7 @@ def test_finds_what_still_waits_and_is_due_until_then(world: World, reading: Ove
 
 def test_never_passes_a_token_that_remains(world: World, reading: Overdue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overdue, "SLICE", 2)
-    tokens = [world.new_token(number) for number in range(1, 10)]
+    tokens = [world.create(number) for number in range(1, 10)]
     slices = reading.read(world.clock() + 10, always)
     assert [len(it.waiting) for it in slices] == [2, 2, 2, 2, 1]
     reading.pass_over(slices, [tokens[4], tokens[8]])
@@ -51,7 +51,7 @@ def test_never_passes_a_token_that_remains(world: World, reading: Overdue, monke
 
 def test_ends_when_there_is_no_more_time_or_too_much(world: World, reading: Overdue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overdue, "SLICE", 2)
-    tokens = [world.new_token(number) for number in range(1, 10)]
+    tokens = [world.create(number) for number in range(1, 10)]
     asked = count(1)
     first = reading.read(world.clock() + 10, lambda: next(asked) <= 2)
     assert waiting(first) == set(tokens[:4])

@@ -21,13 +21,13 @@ class TestTheUrl:
         github.world.endpoints.delete("github")
         github.put()
         assert (github.url != old, posts(github.url, BODY, {}).status) == (True, 200)
-        github.world.clock.advance(60_000)
+        github.world.advance(60_000)
         assert posts(old, BODY, {}).status == 401
 
     def test_stays_when_the_endpoint_is_changed(self, github: GitHub) -> None:
         old, token = github.url, github.create()
         github.put(complete_when=None)
         assert github.url == old
-        github.world.clock.advance(60_000)
+        github.world.advance(60_000)
         github.deliver(BODY.replace("completed", "requested"))
         assert not github.waits(token)

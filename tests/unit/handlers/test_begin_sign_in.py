@@ -114,7 +114,7 @@ def test_a_browser_has_at_most_five_attempts_and_loses_the_oldest(world: World, 
     states = []
     for _ in range(MOST + 2):
         states.append(led(browser)["state"][:16])
-        world.clock.advance(milliseconds=1)
+        world.advance(milliseconds=1)
     assert [name.removeprefix("__Host-waitpoints-sign-in-") for name in browser.cookies] == states[-MOST:]
 
 
@@ -123,7 +123,7 @@ class TestAnIssuer:
         for _ in range(3):
             browser.begin()
         assert idp.requests == ["/.well-known/openid-configuration"]
-        world.clock.advance(milliseconds=KEPT_FOR)
+        world.advance(milliseconds=KEPT_FOR)
         browser.begin()
         assert len(idp.requests) == 2
 
@@ -137,7 +137,7 @@ class TestAnIssuer:
         assert f'href="{BASE_URL}/api/v1/sign-in?{urlencode({"to": PAGE})}"' in answers[0].text
         assert len(idp.requests) == 1
         idp.faults.clear()
-        world.clock.advance(milliseconds=FAILED_FOR)
+        world.advance(milliseconds=FAILED_FOR)
         assert browser.begin().status == 303
         assert capsys.readouterr().out.count('"RefusedOnPurpose":') == 3
 

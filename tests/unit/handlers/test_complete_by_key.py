@@ -22,7 +22,7 @@ class TestOverHttp:
 
     def test_says_which_token_and_whether_it_made_it(self, world: World, api: Api) -> None:
         first = api.post(COMPLETE_BY_KEY, {"idempotencyKey": "a", "data": 1})
-        token = world.new_token(key="a")
+        token = world.create(key="a")
         found = {"success": True, "settled": False, "id": token}
         assert (first.status, first.json) == (200, {**found, "created": True})
         assert api.complete_by_key("a", data=2) == {**found, "created": False}

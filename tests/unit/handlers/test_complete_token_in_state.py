@@ -20,7 +20,7 @@ class TestInAState:
         return complete_token_in_state.handler(payload, context)
 
     def test_says_whether_it_settled_the_token(self, world: World) -> None:
-        token = world.new_token(key="a")
+        token = world.create(key="a")
         assert [self.invoke({"waitpointId": token, "data": 1}) for _ in range(2)] == [
             {"success": True, "settled": True},
             {"success": True, "settled": False},

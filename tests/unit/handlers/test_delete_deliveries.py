@@ -89,7 +89,7 @@ class TestOne:
     @pytest.mark.parametrize("first", [True, False])
     def test_leaves_what_others_made(self, github: Recorded, first: bool) -> None:
         waiting = github.api.create(idempotencyKey="github:2")["id"]
-        github.world.clock.advance(1)
+        github.world.advance(1)
         records = [github.received(id=number) for number in (2, 2, 3, 3)]
         assert [it.kind for it in records] == [COMPLETED, REPEATED, KEPT, REPEATED]
         for record in (records[1], records[3], *([records[0]] if first else [])):

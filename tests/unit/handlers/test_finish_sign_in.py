@@ -72,7 +72,7 @@ class SignIn:
 
 @pytest.fixture
 def at(world: World, idp: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> SignIn:
-    world.clock.advance(milliseconds=int(time.time() * 1000) - world.clock())  # that of the ID tokens
+    world.advance(milliseconds=int(time.time() * 1000) - world.clock())  # that of the ID tokens
     return SignIn(world, sign_in.install(world, idp.url, monkeypatch), idp)
 
 
@@ -192,7 +192,7 @@ class TestAnAttack:
     @pytest.mark.parametrize("later", [600_000, 3_600_000])
     def test_by_a_response_that_comes_too_late_fails(self, at: SignIn, later: int) -> None:
         link = at.link()
-        at.world.clock.advance(milliseconds=later)
+        at.world.advance(milliseconds=later)
         at.refuses(lambda: at.browser.get(link), "no_attempt", begun=())
         assert at.idp.forms == []
 
@@ -262,7 +262,7 @@ class TestAStranger:
             assert (answer.status, answer.headers["retry-after"], len(idp.forms)) == (503, "10", calls)
         other = at.stack.browser()
         assert other.get(idp.sign_in(other.begin(OTHER_PAGE).headers["location"])).status == 303
-        at.world.clock.advance(milliseconds=PAUSED_FOR)
+        at.world.advance(milliseconds=PAUSED_FOR)
         assert waiting.get(link).status == 303, "the same response may come again"
         assert capsys.readouterr().out.count('"RefusedOnPurpose":') == 2 + (MOST_REFUSED if refused == 503 else 0)
 
@@ -271,7 +271,7 @@ class TestAStranger:
         for _ in range(MOST_REFUSED):
             self.returns(at.browser)
         for later in (PAUSED_FOR, 0, REFUSED_WITHIN, 0):
-            at.world.clock.advance(milliseconds=later)
+            at.world.advance(milliseconds=later)
             found.append(self.returns(at.browser).status)
         assert (found, len(at.idp.forms)) == ([403, 503, 403, 403], MOST_REFUSED + 3)
 
@@ -289,7 +289,7 @@ def test_keys_that_are_unknown_are_fetched_again_once_a_minute(at: SignIn, is_pu
         at.idp.keys = [at.idp.key.public]
     for status, fetched in ((403, 1), (303 if is_published else 403, 2)):
         assert ({at.sign_in().status for _ in range(3)}, at.idp.requests.count("/keys")) == ({status}, fetched)
-        at.world.clock.advance(milliseconds=issuer_calls.REFETCH_AFTER)
+        at.world.advance(milliseconds=issuer_calls.REFETCH_AFTER)
 
 
 class TestAnIssuer:

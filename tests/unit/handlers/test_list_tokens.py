@@ -4,7 +4,6 @@ from typing import Any
 
 from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.world import World
-from tests.support.settling import complete
 from waitpoints.token import TimedOut
 
 SECOND, HOUR = 1000, 3_600_000
@@ -17,7 +16,7 @@ class TestTheListRoute:
     def made(self, api: Api, world: World, number: int, **fields: Any) -> list[str]:
         made: list[str] = []
         for _ in range(number):
-            world.clock.advance(1)
+            world.advance(1)
             made.insert(0, api.create(**fields)["id"])
         return made
 
@@ -36,8 +35,8 @@ class TestTheListRoute:
         [timed] = self.made(api, world, 1, timeout="2s")
         [waiting] = self.made(api, world, 1)
         [done] = self.made(api, world, 1)
-        complete(world.tokens, done, "1")
-        world.clock.advance(2 * SECOND)
+        world.complete(done, "1")
+        world.advance(2 * SECOND)
         assert self.ids(api, "filter%5Bstatus%5D=WAITING") == [waiting]
         assert self.ids(api, "filter%5Bstatus%5D=WAITING%2CTIMED_OUT") == [waiting, timed]
         assert self.ids(api, "filter%5Bstatus%5D=COMPLETED") == [done]
@@ -47,7 +46,7 @@ class TestTheListRoute:
 
     def test_shows_what_waits_longest(self, api: Api, world: World) -> None:
         made = self.made(api, world, 5)
-        complete(world.tokens, made[-1], "1")
+        world.complete(made[-1], "1")
         waiting = "filter%5Bstatus%5D=WAITING&sort=createdAt"
         assert self.ids(api, waiting) == made[3::-1]
         first = api.get(f"{TOKENS}?{waiting}&page%5Bsize%5D=2").json
@@ -56,9 +55,9 @@ class TestTheListRoute:
     def test_shows_and_filters_what_failed(self, api: Api, world: World) -> None:
         [timed] = self.made(api, world, 1, timeout="1h")
         [failed, done, waiting] = self.made(api, world, 3)
-        complete(world.tokens, done, "1")
+        world.complete(done, "1")
         api.complete(failed, error={"message": "cancelled"})
-        world.clock.advance(HOUR)
+        world.advance(HOUR)
         assert self.ids(api, "filter%5BoutputIsError%5D=true") == [failed, timed]
         assert self.ids(api, "filter%5BoutputIsError%5D=false") == [done, waiting]
         assert self.ids(api, "filter%5BoutputIsError%5D=true&filter%5Bstatus%5D=COMPLETED") == [failed]

@@ -95,7 +95,7 @@ def make_again(world: World) -> None:
 
 
 def expire(world: World) -> None:
-    world.clock.advance(seconds=3600)
+    world.advance(seconds=3600)
 
 
 class TestATokenEndsWithItsKey:
@@ -106,7 +106,7 @@ class TestATokenEndsWithItsKey:
         token_id, given = created.json["id"], created.headers["x-trigger-jwt"]
         minted = mint(api, key, "write:waitpoints", expirationTime="30d")
         end(world)
-        world.clock.advance(seconds=60)
+        world.advance(seconds=60)
         for public in (minted, given):
             is_refused(world, partial(complete, api, public, token_id), 401, "has been revoked or has expired")
 
@@ -114,7 +114,7 @@ class TestATokenEndsWithItsKey:
         key = world.api_key_store.make("nightly", "complete")
         minted = mint(api, key, "write:waitpoints", expirationTime="30d")
         for _ in range(3):
-            world.clock.advance(seconds=DAY)
+            world.advance(seconds=DAY)
             assert complete(api, minted, api.create()["id"]).status == 200
 
     def test_is_503_while_the_keys_cannot_be_read(self, api: Api, world: World) -> None:
@@ -122,7 +122,7 @@ class TestATokenEndsWithItsKey:
         minted, token_id = mint(api, key, "write:waitpoints"), api.create()["id"]
         world.api_key_store.failure = EndpointConnectionError(endpoint_url="https://dynamodb")
         assert complete(api, minted, token_id).status == 200
-        world.clock.advance(seconds=60)
+        world.advance(seconds=60)
         assert complete(api, minted, token_id).status == 503
 
     def test_costs_nothing_if_the_root_key_made_it(self, api: Api, world: World) -> None:

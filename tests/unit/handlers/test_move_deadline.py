@@ -27,7 +27,7 @@ class TestMoveDeadline:
     @pytest.mark.parametrize(("timeout", "ahead"), [("10m", HOUR // 6), ("7d", 7 * DAY)])
     def test_moves_it_either_way_from_now(self, api: Api, world: World, before: str | None, timeout: str, ahead: int) -> None:
         token = api.create(timeout=before)
-        world.clock.advance(60_000)
+        world.advance(60_000)
         answer = move(api, token, timeout)
         moved = iso(world.clock() + ahead)
         assert (answer.status, answer.json) == (200, {"id": token["id"], "timeoutAt": moved})
@@ -39,7 +39,7 @@ class TestMoveDeadline:
         token = api.create(timeout=before)
         answer = move(api, token, None)
         assert (answer.status, answer.json) == (200, {"id": token["id"]})
-        world.clock.advance(365 * DAY)
+        world.advance(365 * DAY)
         shown = api.retrieve(token["id"])
         assert (shown["status"], "timeoutAt" in shown) == ("WAITING", False)
 
@@ -49,7 +49,7 @@ class TestMoveDeadline:
         [
             lambda api, _, token: api.post(token["url"], {}),
             lambda api, _, token: api.post(f"{TOKENS}/{token['id']}/complete", {"error": {"message": "no"}}),
-            lambda _, world, __: world.clock.advance(600_000),
+            lambda _, world, __: world.advance(600_000),
         ],
         ids=["completed", "failed", "due"],
     )
@@ -86,7 +86,7 @@ class TestAHandOver:
     def test_is_in_the_output_and_in_retrieve(self, api: Api, world: World, token: dict[str, Any]) -> None:
         change(api, token, headers=world.holder("create:team-a"), add=["di"], remove=["ann"])
         at = iso(world.clock())
-        world.clock.advance(1000)
+        world.advance(1000)
         change(api, token, remove=["bo"])
         handed_over = [
             {"added": ["di"], "removed": ["ann"], "at": at, "key": "nightly"},
@@ -102,7 +102,7 @@ class TestAHandOver:
         waiters = [world.new_waiter(), world.new_waiter()]
         one, other = (api.create(page=DECISION, timeout="1h", taskToken=waiter.handle) for waiter in waiters)
         change(api, one, add=["di"])
-        world.clock.advance(HOUR)
+        world.advance(HOUR)
         for token in (one, other):
             world.tokens.expire(token["id"])
         results: list[Any] = [json.loads(world.step_functions.result(it.handle).json) for it in waiters]  # type: ignore[union-attr]
@@ -114,7 +114,7 @@ class TestAHandOver:
         self, api: Api, world: World, token: dict[str, Any]
     ) -> None:
         first = change(api, token, add=["di"], remove=["ann"])
-        world.clock.advance(1000)
+        world.advance(1000)
         before = api.retrieve(token["id"])
         again = change(api, token, add=["di"], remove=["ann"])
         assert (again.status, again.json) == (200, first.json)
@@ -140,7 +140,7 @@ class TestAHandOver:
     def test_of_what_has_ended_or_is_answered_is_409(self, api: Api, world: World, token: dict[str, Any]) -> None:
         choose(api, token, "ann", "approve")
         is_refused(world, lambda: change(api, token, remove=["ann"]), 409, "ann has answered")
-        world.clock.advance(DAY)
+        world.advance(DAY)
         is_refused(world, lambda: change(api, token, add=["di"]), 409, ENDED.format("approvers"))
 
     @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ class TestAHandOver:
     def test_of_a_person_of_the_escalation_counts_after_it(self, api: Api, world: World) -> None:
         token = api.create(page={**DECISION, "escalate": {"after": "1h", "to": ["lea", "leo"]}})
         change(api, token, remove=["lea"])
-        world.clock.advance(2 * HOUR)
+        world.advance(2 * HOUR)
         world.timers.fire(token["id"])
         assert choose(api, token, "lea", "reject").status == 403
         assert choose(api, token, "leo", "reject").status == 200
@@ -198,7 +198,7 @@ class TestAHandOver:
         token = api.create(page=page, timeout="1d")
         change(api, token, remove=["lea", "leo"])
         assert "escalation" not in api.retrieve(token["id"])
-        world.clock.advance(2 * HOUR)
+        world.advance(2 * HOUR)
         world.timers.fire(token["id"])
         stored = world.store.get(token["id"])
         assert stored.due_at == stored.timeout_at, "its next timer is the timeout"

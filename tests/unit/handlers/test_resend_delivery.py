@@ -33,7 +33,7 @@ class Resends(GitHub):
 
     def sent(self, delivery: str, **body: Any) -> Any:
         """Send it again a second later. Returns the new row."""
-        self.world.clock.advance(1_000)
+        self.world.advance(1_000)
         answer = self.send(delivery, body)
         assert answer.status == 200, answer.text
         return answer.json
@@ -48,7 +48,7 @@ def github(world: World, api: Api) -> Resends:
 def first(github: Resends) -> RecordedDelivery:
     """A delivery that has come a day before, so what it kept is no more."""
     received = github.receive(headers={"x-event": "done"})
-    github.world.clock.advance(DAY)
+    github.world.advance(DAY)
     return received
 
 
@@ -72,7 +72,7 @@ class TestIsRefused:
     @pytest.mark.parametrize("which", ["delivery_" + "0" * 26, "%C3%BC", "of another endpoint", "expired"])
     def test_of_what_is_not_recorded(self, github: Resends, first: RecordedDelivery, which: str) -> None:
         if which == "expired":
-            github.world.clock.advance(6 * DAY + 1_000)
+            github.world.advance(6 * DAY + 1_000)
         elif which == "of another endpoint":
             github.put(name="other")
         wanted = first.id if which[0] in "oe" else which
@@ -111,7 +111,7 @@ class TestIsRefused:
             return
         answer = ask()
         assert (answer.status, answer.json["resentBy"], github.rows()[-1].by) == (200, "ci", "ci")
-        by = github.completed(token).completed_by
+        by = github.world.completed(token).completed_by
         assert by is not None
         assert by.key == "ci"
 
@@ -131,7 +131,7 @@ class TestByItsKey:
         github.put(record_deliveries="3d")
         world, waiter = github.world, github.world.new_waiter()
         token = github.create(waiter=waiter)
-        now = world.clock.advance(60_000)
+        now = world.advance(60_000)
         row = github.send(first.id, **{"user-agent": "curl/8"}).json
         assert world.step_functions.result(waiter.handle) == Success(f'{{"ok":true,"output":{BODY}}}')
         assert row == {
@@ -150,7 +150,7 @@ class TestByItsKey:
         }
         stored = github.row(row["id"])
         assert (stored.at, stored.expires_at) == (now, (now + 3 * DAY) // 1000 + 1)
-        assert github.completed(token).completed_by == CompletedBy(
+        assert github.world.completed(token).completed_by == CompletedBy(
             source=Source.ENDPOINT,
             ip="192.0.2.1",
             user_agent="curl/8",
@@ -173,15 +173,15 @@ class TestByItsKey:
             github.put(**changed)
             assert github.sent(first.id)["kind"] == kind
         github.put()
-        github.world.clock.advance(DAY)
+        github.world.advance(DAY)
         kept = github.sent(first.id)
         assert (kept["kind"], kept["tokenId"] != first.token_id) == ("kept", True)
-        assert github.completed(github.create()).output.json == BODY
+        assert github.world.completed(github.create()).output.json == BODY
 
     def test_after_the_tokens_end_it_is_repeated_or_late(self, github: Resends) -> None:
         token = github.create(timeout=60_000)
         first = github.receive()
-        before = github.completed(token)
+        before = github.world.completed(token)
         again = github.sent(first.id)
         assert (again["kind"], again["tokenId"], again["key"]) == ("repeated", token, KEY)
         shown = github.world.tokens.retrieve(token)
@@ -200,16 +200,16 @@ class TestByItsKey:
         assert github.waits(token)
         github.put(output="{size: body.workflow_run.seconds}")
         assert github.sent(first.id)["kind"] == "completed"
-        assert github.completed(token).output.json == '{"size":1.5}'
+        assert github.world.completed(token).output.json == '{"size":1.5}'
 
     def test_an_output_over_100_kib_is_in_the_bucket(self, github: Resends) -> None:
         body = json.dumps({**json.loads(BODY), "text": "x" * 200_000})
         first = github.receive(body)
-        github.world.clock.advance(DAY)
+        github.world.advance(DAY)
         token = github.create(document=Document(DocumentKind.SCHEMA, '{"required": ["text"]}'))
         row = github.sent(first.id)
         assert (row["kind"], row["size"]) == ("completed", len(body))
-        output = github.completed(token).output
+        output = github.world.completed(token).output
         assert (output.stored_at is not None, output.json) == (True, body)
 
 
@@ -229,19 +229,19 @@ class TestToAToken:
     @pytest.mark.parametrize(("body", "kind"), ODD_BODIES)
     def test_the_output_is_what_the_delivery_gave(self, github: Resends, body: bytes, kind: str) -> None:
         github.put(key='headers."x-id"', complete_when=None)
-        one, other = github.create(), github.world.new_token()
+        one, other = github.create(), github.world.create()
         first = github.receive(body, {"content-type": kind, "x-id": KEY.partition(":")[2]})
         assert github.sent(first.id, tokenId=other)["kind"] == "completed"
-        assert github.completed(other).output.json == github.completed(one).output.json is not None
+        assert github.world.completed(other).output.json == github.world.completed(one).output.json is not None
 
     def test_it_needs_neither_the_key_nor_completeWhen_of_the_endpoint(self, github: Resends) -> None:  # noqa: N802
         github.put(key="body.other", **OTHER)
         first = github.receive()
         github.put(key="body.other", output="body.workflow_run.seconds", **OTHER)
-        token = github.world.new_token()
+        token = github.world.create()
         row = github.sent(first.id, tokenId=token.removeprefix("waitpoint_"))
         assert (row["kind"], row["tokenId"], "key" in row) == ("completed", token, False)
-        assert github.completed(token).output.json == "1.5"
+        assert github.world.completed(token).output.json == "1.5"
 
     @pytest.mark.parametrize(
         ("asked", "kind", "detail"),
@@ -260,17 +260,17 @@ class TestToAToken:
         assert row.get("detail") == detail or row["detail"].startswith(detail)
 
     def test_one_that_has_ended_is_repeated_or_late_whatever_its_rules(self, github: Resends, first: RecordedDelivery) -> None:
-        ended = github.world.new_token()
-        github.settle_by_hand(ended)
+        ended = github.world.create()
+        github.world.complete(ended, "1")
         signed = github.create(key=None, rules=Rules(verify=Verification("stripe", "stripe")), timeout=500)
-        for token, kind in ((ended, "repeated"), (github.world.new_token(500), "late"), (signed, "late")):
+        for token, kind in ((ended, "repeated"), (github.world.create(500), "late"), (signed, "late")):
             assert github.sent(first.id, tokenId=token)["kind"] == kind
-        assert github.completed(ended).output.json == "1"
+        assert github.world.completed(ended).output.json == "1"
 
     def test_one_that_is_removed_meanwhile_is_said(
         self, github: Resends, first: RecordedDelivery, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        token, begin = github.world.new_token(), github.world.deliveries.begin
+        token, begin = github.world.create(), github.world.deliveries.begin
 
         def begin_and_remove(*arguments: Any) -> RecordedDelivery:
             github.world.store.remove(token)
@@ -331,7 +331,7 @@ class TestTwice:
         assert github.waits(token)
 
     def test_with_one_key_it_goes_to_one_token(self, github: Resends, first: RecordedDelivery) -> None:
-        tokens = [github.world.new_token() for _ in range(4)]
+        tokens = [github.world.create() for _ in range(4)]
         answers = race([partial(github.send, first.id, {"idempotencyKey": "k", "tokenId": token}) for token in tokens])
         assert sorted(answer.status for answer in answers) == [200, 422, 422, 422]
         assert {answer.json["code"] for answer in answers if answer.status == 422} == {"ResendRefused"}
@@ -341,7 +341,7 @@ class TestTwice:
     def test_with_one_key_it_goes_to_one_token_also_if_another_request_began_meanwhile(
         self, github: Resends, first: RecordedDelivery, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        one, other = github.world.new_token(), github.world.new_token()
+        one, other = github.world.create(), github.world.create()
         github.sent(first.id, idempotencyKey="k", tokenId=one)
         monkeypatch.setattr(github.world.deliveries, "find_resend", lambda *_: None)
         ask = partial(github.send, first.id, {"idempotencyKey": "k", "tokenId": other})
@@ -350,9 +350,9 @@ class TestTwice:
     def test_at_the_same_moment_it_is_one(self, github: Resends, first: RecordedDelivery) -> None:
         world = github.world
         for number in range(20):
-            waiter, token = world.new_waiter(), world.new_token()
-            world.tokens.wait(token, waiter)
-            world.clock.advance(1)  # what one moment makes and completes is an early completion
+            waiter, token = world.new_waiter(), world.create()
+            world.wait(token, waiter)
+            world.advance(1)  # what one moment makes and completes is an early completion
             body = {"idempotencyKey": f"k{number}", "tokenId": token}
             answers = race([partial(github.send, first.id, body)] * 4)
             assert {answer.status for answer in answers} == {200}
@@ -369,9 +369,9 @@ class TestTwice:
         self, github: Resends, first: RecordedDelivery, to_token: bool, has_settled: bool, by_doctor: bool
     ) -> None:
         world, waiter = github.world, github.world.new_waiter()
-        token = world.new_token() if to_token else github.create()
-        world.tokens.wait(token, waiter)
-        world.clock.advance(1)
+        token = world.create() if to_token else github.create()
+        world.wait(token, waiter)
+        world.advance(1)
         body = {"idempotencyKey": "k", **({"tokenId": token} if to_token else {})}
         github.disable()
         crashes_in: tuple[Any, str] = (world.deliveries, "finish") if has_settled else (world.tokens, "complete")
@@ -396,7 +396,7 @@ class TestTwice:
     def test_after_its_record_has_expired_it_is_another_one(self, github: Resends, first: RecordedDelivery) -> None:
         github.put(record_deliveries="1h")
         row = github.sent(first.id, idempotencyKey="k")
-        github.world.clock.advance(3_600_000 + 1_000)
+        github.world.advance(3_600_000 + 1_000)
         assert github.sent(first.id, idempotencyKey="k")["id"] != row["id"]
 
 

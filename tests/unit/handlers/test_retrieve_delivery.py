@@ -75,7 +75,7 @@ def test_without_contents_it_has_the_row(api: Api, world: World) -> None:
 def test_one_that_has_expired_is_404(api: Api, world: World) -> None:
     delivery = record(world, expires_at=world.clock() // 1000 + 5)
     assert get(api, delivery)["id"] == delivery.id
-    world.clock.advance(seconds=5)
+    world.advance(seconds=5)
     assert api.get(f"{DELIVERIES}/{delivery.id}").status == 404
 
 

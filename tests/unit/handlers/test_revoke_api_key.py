@@ -19,7 +19,7 @@ class TestRevokeApiKey:
         assert api.get(TOKENS, ended).status == 200
         answer = revoke(api, "ended")
         assert (answer.status, answer.json) == (200, {"success": True})
-        world.clock.advance(CACHED_FOR)
+        world.advance(CACHED_FOR)
         assert (api.get(TOKENS, ended).status, api.get(TOKENS, other).status) == (401, 200)
         assert [it["name"] for it in api.get(KEYS).json["data"]] == ["other"]
 

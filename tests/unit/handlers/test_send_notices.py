@@ -40,12 +40,12 @@ class Queue(FakeNoticeQueue):
 class NoticeWorld(Notified):
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(monkeypatch)
-        self.domain.install(monkeypatch)
-        self.queue = Queue()
+        self.install(monkeypatch)
+        self.notice_queue = Queue()
         for name, built in {
-            "notice_queue": self.queue,
+            "notice_queue": self.notice_queue,
             "notice_store": self.record,
-            "notice_filter": NoticeFilter(self.queue, self.dead_letters, self.clock),
+            "notice_filter": NoticeFilter(self.notice_queue, self.dead_letters, self.clock),
             "dead_letters": self.dead_letters,
             "event_publisher": None,
             "api_url": "https://api.example.com",
@@ -80,9 +80,9 @@ class TestAMessage:
         links = {one.target: one.link for one in world.channel.sent}
         assert links["slack"] is None
         assert {links["email.0"], links["slack.1"]} == {
-            world.domain.urls.url(world.token_id, "", approver) for approver in ("ann@example.com", "bo")
+            world.urls.url(world.token_id, "", approver) for approver in ("ann@example.com", "bo")
         }
-        assert world.queue.again == []
+        assert world.notice_queue.again == []
 
     @pytest.mark.parametrize(
         ("error", "after"), [(NotSentNow("ratelimited", 30), 30), (NotSentNow("internal_error"), None), (KeyError(), None)]
@@ -90,7 +90,7 @@ class TestAMessage:
     def test_comes_again_when_the_channel_wants_it(self, world: NoticeWorld, error: Exception, after: int | None) -> None:
         world.channel.fails["slack"] = [error]
         assert receive({"waitpointId": world.token_id}) == ["0"]
-        assert world.queue.again == [("handle-0", 1, after)]
+        assert world.notice_queue.again == [("handle-0", 1, after)]
 
     def test_of_a_later_version_comes_again(self, world: NoticeWorld) -> None:
         assert receive({"waitpointId": world.token_id, "later": "yes"}) == ["0"]
@@ -103,7 +103,7 @@ class TestAMessage:
         assert [call(send_notices, redrive) for _ in range(2)] == [{"notSent": 1}, {"notSent": 0}]
 
     def test_comes_again_by_itself_if_the_queue_does_not_answer(self, world: NoticeWorld) -> None:
-        world.queue.does_not_answer = True
+        world.notice_queue.does_not_answer = True
         world.channel.fails["slack"] = [NotSentNow("internal_error")]
         assert receive({"waitpointId": world.token_id}) == ["0"]
 
@@ -112,7 +112,7 @@ class TestAMessage:
     ) -> None:
         monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: send_notices.LAST_STEP)
         assert receive({"waitpointId": world.token_id}) == ["0"]
-        assert (world.channel.sent, world.queue.again) == ([], [("handle-0", 1, 0)])
+        assert (world.channel.sent, world.notice_queue.again) == ([], [("handle-0", 1, 0)])
         monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: send_notices.LAST_STEP + 1)
         assert receive({"waitpointId": world.token_id}) == []
         assert len(world.channel.sent) == 3
@@ -122,7 +122,7 @@ class TestAMessage:
         if is_later:
             world.store.make_later(world.token_id)
         assert receive({"waitpointId": world.token_id, **more}) == ["0"]
-        assert (world.channel.sent, world.queue.again) == ([], [("handle-0", 1, None)])
+        assert (world.channel.sent, world.notice_queue.again) == ([], [("handle-0", 1, None)])
 
     def test_leaves_nothing_of_people_in_the_log(self, world: NoticeWorld, capsys: pytest.CaptureFixture[str]) -> None:
         handler: Any = telemetry.logger.registered_handler
@@ -147,41 +147,41 @@ class TestTheStream:
     def test_has_new_tokens_looked_at_and_starts_only_the_timers_that_are_near(self, world: NoticeWorld) -> None:
         near, far, never = world.create(timeout=60_000), world.create(timeout=HOUR), world.create()
         assert self.schedule(*(world.streamed(token_id, "INSERT") for token_id in (near, far, never))) == []
-        assert world.queue.sent == [near, far, never]
-        assert [sent.token_id for sent in world.domain.queue.sent] == [near]
+        assert world.notice_queue.sent == [near, far, never]
+        assert [sent.token_id for sent in world.queue.sent] == [near]
 
     def test_has_changed_tokens_looked_at_and_starts_no_timer(self, world: NoticeWorld) -> None:
         token_id = world.create(timeout=60_000)
         assert self.schedule(world.streamed(token_id, "MODIFY", remindedCount={"N": "1"})) == []
-        assert (world.queue.sent, world.domain.queue.sent) == ([token_id], [])
+        assert (world.notice_queue.sent, world.queue.sent) == ([token_id], [])
 
     def test_has_a_timer_started_all_the_same_if_no_look_can_be_asked_for(self, world: NoticeWorld) -> None:
-        world.queue.fails = ConnectionError()
+        world.notice_queue.fails = ConnectionError()
         one, other = world.create(timeout=60_000), world.create()
         assert self.schedule(world.streamed(one, "INSERT", "7"), world.streamed(other, "INSERT", "8")) == ["7", "8"]
-        assert [sent.token_id for sent in world.domain.queue.sent] == [one]
+        assert [sent.token_id for sent in world.queue.sent] == [one]
 
     def test_names_a_record_once_that_neither_timer_nor_look_was_asked_for(self, world: NoticeWorld) -> None:
         token_id = world.create(timeout=60_000)
-        world.queue.fails, world.domain.queue.refused = ConnectionError(), {token_id}
+        world.notice_queue.fails, world.queue.refused = ConnectionError(), {token_id}
         assert self.schedule(world.streamed(token_id, "INSERT", "7")) == ["7"]
 
     @pytest.mark.parametrize("fails", [None, ConnectionError()])
     def test_has_ended_tokens_looked_at_and_resumes_their_waiters_in_any_case(
         self, world: NoticeWorld, fails: Exception | None
     ) -> None:
-        token_id, waiter = world.create(), world.domain.new_waiter()
-        world.domain.tokens.wait(token_id, waiter)
-        world.end()
-        world.queue.fails = fails
+        token_id = world.create()
+        waiter = world.wait(token_id)
+        world.settle()
+        world.notice_queue.fails = fails
         assert self.settle(world.streamed(token_id, "MODIFY", waiterCount={"N": "1"})) == ["1"] * bool(fails)
-        assert world.queue.sent == ([] if fails else [token_id])
-        assert world.domain.waits.result(waiter.handle) is not None
+        assert world.notice_queue.sent == ([] if fails else [token_id])
+        assert world.result(waiter) is not None
 
     def test_leaves_waiting_tokens_to_the_other_function(self, world: NoticeWorld) -> None:
         """With an event bus, its filter passes those that were answered."""
         assert self.settle(world.streamed(world.create(), "MODIFY", answerCount={"N": "1"})) == []
-        assert world.queue.sent == []
+        assert world.notice_queue.sent == []
 
 
 class TestAStackWithoutNotices:
@@ -196,5 +196,5 @@ class TestAStackWithoutNotices:
         token_id = world.create(timeout=60_000)
         for module in (schedule_timeouts, resume_waiters):
             assert failures(call(module, {"Records": [world.streamed(token_id, "INSERT")]})) == []
-        assert world.queue.sent == []
-        assert [sent.token_id for sent in world.domain.queue.sent] == [token_id]
+        assert world.notice_queue.sent == []
+        assert [sent.token_id for sent in world.queue.sent] == [token_id]

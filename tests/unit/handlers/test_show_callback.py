@@ -79,7 +79,7 @@ class TestGet:
         if end == "failed":
             api.post(f"{TOKENS}/{token['id']}/complete", {"error": {"message": "secret-reason"}})
         else:
-            world.clock.advance(60_000)
+            world.advance(60_000)
         page = opened(api, token)
         assert said in page.text
         assert "ompleted" not in page.text
@@ -102,7 +102,7 @@ class TestGet:
 
     def test_of_a_removed_token_is_a_page_with_404(self, api: Api, token: dict[str, Any], world: World) -> None:
         submit(api, token)
-        world.clock.advance(RETENTION * 1000)
+        world.advance(RETENTION * 1000)
         is_refused(world, lambda: api.get(token["url"], BROWSER), 404, "This link no longer exists")
 
     def test_that_fails_asks_to_try_again(

@@ -178,7 +178,7 @@ def test_a_record_that_cannot_be_read_or_whose_event_cannot_be_made_keeps_back_n
     assert consumer.consume(*records) == [poison.id]
     assert not any(consumer.world.tokens.retrieve(token.id).unresumed() for token in (poison, unmade, other))
     assert consumer.told() == [other.id]
-    consumer.world.clock.advance(UNREAD_AFTER)
+    consumer.world.advance(UNREAD_AFTER)
     assert consumer.consume(*records) == []
     assert consumer.letters.of_events == [(unmade.id, "not made: KeyError"), (poison.id, "not read: ValueError")]
 
@@ -246,7 +246,7 @@ def test_no_payload_reaches_the_log(consumer: Consumer, log: io.StringIO) -> Non
 
 def test_a_redrive_puts_the_event_of_a_token(consumer: Consumer) -> None:
     token = consumer.settle()
-    waiting, removed = consumer.world.new_token(), "waitpoint_01mcc5rm00hh7k2v9q3w8x5n4t"
+    waiting, removed = consumer.world.create(), "waitpoint_01mcc5rm00hh7k2v9q3w8x5n4t"
     asked = {"command": "publishEvents", "waitpointIds": [token.id, waiting, removed]}
     consumer.eventbridge.fail_entries_with(token.id, "AccessDeniedException")
     assert resume_waiters.handler(asked, CONTEXT) == {"notPut": 1}
@@ -258,7 +258,7 @@ def test_a_redrive_puts_the_event_of_a_token(consumer: Consumer) -> None:
 
 def test_without_a_bus_a_redrive_has_no_event_to_put(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.install(monkeypatch)
-    assert resume_waiters.handler({"command": "publishEvents", "waitpointIds": [world.new_token()]}, CONTEXT) == {"notPut": 0}
+    assert resume_waiters.handler({"command": "publishEvents", "waitpointIds": [world.create()]}, CONTEXT) == {"notPut": 0}
 
 
 def test_a_record_without_waiters_reads_nothing_without_a_bus(
@@ -332,7 +332,7 @@ class Asking:
 @pytest.fixture
 def asking(consumer: Consumer) -> Asking:
     page = Document(DocumentKind.PAGE, PAGE)
-    return Asking(consumer, consumer.world.new_token(rules=Rules(has_approvers=True), document=page))
+    return Asking(consumer, consumer.world.create(rules=Rules(has_approvers=True), document=page))
 
 
 class TestAWaitingToken:
@@ -371,7 +371,7 @@ class TestAWaitingToken:
         The record of a change at the same moment shows both, and neither has the other's number.
         """
         asking.answer("ann")
-        consumer.world.clock.advance(later)
+        consumer.world.advance(later)
         consumer.consume(asking.remind())
         assert asking.told() == [*(["answered/1"] if later <= WRITTEN_WITHIN else []), "reminder/1"]
 

@@ -57,16 +57,16 @@ class TestANewToken:
     """For `schedule_timeouts`."""
 
     def make(self, world: World) -> tuple[dict[str, Any], dict[str, Any]]:
-        poison, other = (world.store.get(world.new_token(timeout=MINUTE)) for _ in range(2))
+        poison, other = (world.store.get(world.create(timeout=MINUTE)) for _ in range(2))
         return record(world, poison, deliveryRules={"S": "no map"}), record(world, other)
 
     def test_that_cannot_be_read_is_a_dead_letter_after_minutes(self, world: World, letters: Letters) -> None:
         poison, other = self.make(world)
-        world.clock.advance(GIVE_UP_AFTER - 1)
+        world.advance(GIVE_UP_AFTER - 1)
         assert consume(schedule_timeouts, poison, other) == [poison["dynamodb"]["SequenceNumber"]]
         assert [sent.token_id for sent in world.queue.sent] == [other["dynamodb"]["SequenceNumber"]]
         assert letters.of_tokens == []
-        world.clock.advance(1)
+        world.advance(1)
         assert consume(schedule_timeouts, poison, other) == []
         assert letters.of_tokens == [(poison["dynamodb"]["SequenceNumber"], "not read: AttributeError")]
 
@@ -75,7 +75,7 @@ class TestANewToken:
         monkeypatch.setitem(vars(services), "notice_filter", NoticeFilter(queue, dead_letters, world.clock))  # type: ignore[arg-type]
         poison, _ = self.make(world)
         poison["dynamodb"]["NewImage"]["hasNotify"] = {"BOOL": True}
-        world.clock.advance(GIVE_UP_AFTER)
+        world.advance(GIVE_UP_AFTER)
         assert consume(schedule_timeouts, poison) == []
         assert queue.sent == [poison["dynamodb"]["SequenceNumber"]]
 
@@ -110,7 +110,7 @@ class TestASettledToken:
         self.break_reading(world, monkeypatch, poison, error)
         assert consume(resume_waiters, *records) == [poison.id]
         assert (is_resumed(world, other), letters.of_tokens) == (True, [])
-        world.clock.advance(GIVE_UP_AFTER)
+        world.advance(GIVE_UP_AFTER)
         assert consume(resume_waiters, *records) == []
         assert letters.of_tokens == [(poison.id, reason)]
 
@@ -121,7 +121,7 @@ class TestASettledToken:
         token = settled(world)
         written = record(world, token)
         self.break_reading(world, monkeypatch, token, error)
-        world.clock.advance(60 * GIVE_UP_AFTER)
+        world.advance(60 * GIVE_UP_AFTER)
         assert consume(resume_waiters, written) == [token.id]
         assert letters.of_tokens == []
 

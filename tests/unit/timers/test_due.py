@@ -7,7 +7,6 @@ import pytest
 
 from tests.support.in_process.fakes.timer_queue import Sent
 from tests.support.in_process.world import World
-from tests.support.settling import complete
 from waitpoints.errors import NotMovedYet
 from waitpoints.ids import new_id
 from waitpoints.timers.due import PATIENCE, Named
@@ -24,26 +23,26 @@ def due_at(world: World, token_id: str) -> int | None:
 
 class TestFire:
     def test_times_a_due_token_out(self, world: World) -> None:
-        token_id = world.new_token(HOUR)
-        timeout_at = world.clock.advance(HOUR)
+        token_id = world.create(HOUR)
+        timeout_at = world.advance(HOUR)
         world.timers.fire(token_id)
         assert world.store.get(token_id).outcome == TimedOut(timeout_at)
         assert world.queue.sent == []
 
     def test_at_what_has_ended_or_is_gone_or_never_times_out_does_nothing(self, world: World) -> None:
-        ended, untimed = world.new_token(HOUR), world.new_token()
-        complete(world.tokens, ended, "1")
+        ended, untimed = world.create(HOUR), world.create()
+        world.complete(ended, "1")
         before = dict(world.store.tokens)
         for token_id in (ended, untimed, new_id(world.clock())):
             world.timers.fire(token_id)
         assert (world.queue.sent, world.store.tokens) == ([], before)
 
     def test_that_comes_early_is_followed_by_one_in_time(self, world: World) -> None:
-        token_id = world.new_token(NEAR + 1)
+        token_id = world.create(NEAR + 1)
         timeout_at = world.clock() + NEAR + 1
         world.timers.fire(token_id)  # far too early: the index has it
         assert world.queue.sent == []
-        world.clock.advance(1)
+        world.advance(1)
         world.timers.fire(token_id)
         assert world.queue.sent == [Sent(token_id, timeout_at, world.clock())]
 
@@ -55,7 +54,7 @@ class TestReminders:
         document = Document(DocumentKind.PAGE, json.dumps({**self.PAGE, **page}))
         plan = plan_of({**self.PAGE, **page})
         first = world.clock() + min(it for it in (*plan.reminders, plan.escalation) if it is not None)
-        return world.new_token(timeout, rules=Rules(has_approvers=True), document=document, first_ask=first)
+        return world.create(timeout, rules=Rules(has_approvers=True), document=document, first_ask=first)
 
     def test_is_reminded_in_time_and_then_due_next(self, world: World) -> None:
         token_id, start = self.create(world, 2 * DAY), world.clock()
@@ -76,12 +75,12 @@ class TestReminders:
     def test_that_becomes_due_is_timed_out_and_not_reminded(self, world: World, early: int) -> None:
         """None is begun after the end, however late the look."""
         token_id = self.create(world, 5 * HOUR)
-        world.clock.advance(5 * HOUR - early)
+        world.advance(5 * HOUR - early)
         expire = world.tokens.expire
 
         def expire_slowly(token_id: str) -> Token | None:
             waiting = expire(token_id)
-            world.clock.advance(early)
+            world.advance(early)
             return waiting
 
         world.tokens.expire = expire_slowly  # type: ignore[method-assign]
@@ -91,8 +90,8 @@ class TestReminders:
 
     def test_that_has_ended_is_not_reminded(self, world: World) -> None:
         token_id = self.create(world)
-        complete(world.tokens, token_id, "1")
-        world.clock.advance(DAY)
+        world.complete(token_id, "1")
+        world.advance(DAY)
         world.timers.fire(token_id)
         assert world.store.get(token_id).reminded_count == 0
 
@@ -100,7 +99,7 @@ class TestReminders:
         """The cursor has passed it. A look that comes in between asks by itself."""
         token_id = self.create(world, 4 * HOUR + 60_000)
         timeout_at = world.clock() + 4 * HOUR + 60_000
-        world.clock.advance(4 * HOUR)
+        world.advance(4 * HOUR)
         world.queue.at_each_send = lambda: world.queue.noted.append(world.store.get(token_id).reminded_count)
         world.timers.fire(token_id)
         assert world.queue.sent == [Sent(token_id, timeout_at, world.clock())]
@@ -109,7 +108,7 @@ class TestReminders:
     @pytest.mark.parametrize("moved", [None, 20 * HOUR], ids=["another function is faster", "its deadline moves"])
     def test_that_changes_while_its_timer_fires_is_reminded_once(self, world: World, moved: int | None) -> None:
         token_id, start = self.create(world, 30 * DAY), world.clock()
-        world.clock.advance(4 * HOUR)
+        world.advance(4 * HOUR)
         remind, written = world.store.remind, []
 
         def be_late(token: Token, asked: Token) -> bool:
@@ -145,7 +144,7 @@ class TestReminders:
         self, world: World, moved: int | None
     ) -> None:
         token_id, start = self.create(world, 4 * HOUR - 60_000), world.clock()
-        world.clock.advance(4 * HOUR - 120_000)
+        world.advance(4 * HOUR - 120_000)
         world.queue.at_each_send = lambda: world.queue.noted.append(due_at(world, token_id))
         assert world.timers.move_deadline(token_id, moved and start + moved)
         assert world.queue.sent == [Sent(token_id, start + 4 * HOUR, world.clock(), names_instant=True)]
@@ -153,7 +152,7 @@ class TestReminders:
 
     def test_gets_a_later_reminder_when_its_deadline_moves_behind_it(self, world: World) -> None:
         token_id, start = self.create(world, 5 * HOUR), world.clock()
-        world.clock.advance(4 * HOUR)
+        world.advance(4 * HOUR)
         world.timers.fire(token_id)
         assert due_at(world, token_id) == start + 5 * HOUR
         assert world.timers.move_deadline(token_id, start + 2 * DAY)
@@ -162,13 +161,13 @@ class TestReminders:
 
 class TestNewTokens:
     def test_of_the_stream_have_their_messages_sent_together(self, world: World) -> None:
-        tokens = [world.store.get(world.new_token(minutes * 60_000)) for minutes in (1, 5, 15)]
+        tokens = [world.store.get(world.create(minutes * 60_000)) for minutes in (1, 5, 15)]
         assert world.timers.start_new(tokens) == set()
         assert world.queue.sent == [Sent(token.id, token.timeout_at or 0, world.clock()) for token in tokens]
         assert world.queue.requests == 1
 
     def test_whose_message_was_refused_come_again(self, world: World) -> None:
-        one, other = (world.store.get(world.new_token(NEAR)) for _ in range(2))
+        one, other = (world.store.get(world.create(NEAR)) for _ in range(2))
         world.queue.refused = {one.id}
         assert world.timers.start_new([one, other]) == {one.id}
 
@@ -177,7 +176,7 @@ class TestAMovedDeadline:
     @pytest.mark.parametrize("before", [None, 60_000, HOUR])
     @pytest.mark.parametrize("ahead", [1_000, NEAR, NEAR + 1, 9 * HOUR, None])
     def test_is_due_in_time_and_no_more_if_it_is_removed(self, world: World, before: int | None, ahead: int | None) -> None:
-        token_id, moved = world.new_token(before), ahead and world.clock() + ahead
+        token_id, moved = world.create(before), ahead and world.clock() + ahead
         world.queue.at_each_send = lambda: world.queue.noted.append(due_at(world, token_id))
         assert world.timers.move_deadline(token_id, moved)
         token = world.store.get(token_id)
@@ -192,7 +191,7 @@ class TestAMovedDeadline:
     @pytest.mark.parametrize("before", [None, 2 * HOUR])
     def test_keeps_an_earlier_reminder(self, world: World, before: int | None, ahead: int | None, wakes_after: int) -> None:
         document = Document(DocumentKind.PAGE, '{"title": "Go on?", "remind": ["1h"]}')
-        token_id = world.new_token(before, document=document, first_ask=world.clock() + HOUR)
+        token_id = world.create(before, document=document, first_ask=world.clock() + HOUR)
         moved = None if ahead is None else world.clock() + ahead
         assert world.timers.move_deadline(token_id, moved)
         token = world.store.get(token_id)
@@ -213,7 +212,7 @@ class TestAMovedDeadline:
     def test_keeps_what_is_beside_the_token_before_it_is_written(
         self, world: World, before: int | None, moves: list[int | None], kept: list[int | None]
     ) -> None:
-        token_id, start = world.new_token(before), world.clock()
+        token_id, start = world.create(before), world.clock()
         noted: list[int | None] = []
 
         def note(token: Token, timeout_at: int | None) -> None:
@@ -230,8 +229,8 @@ class TestAMovedDeadline:
         self, world: World, later: int, comes_again: bool
     ) -> None:
         """A minute is longer than a function can run. Then nobody writes it any more."""
-        token_id, named = world.new_token(9 * HOUR), Named(world.clock() + 1_000, world.clock())
-        world.clock.advance(later)
+        token_id, named = world.create(9 * HOUR), Named(world.clock() + 1_000, world.clock())
+        world.advance(later)
         if comes_again:
             with pytest.raises(NotMovedYet):
                 world.timers.fire(token_id, named)
@@ -240,14 +239,14 @@ class TestAMovedDeadline:
 
     @pytest.mark.parametrize("has_it_as", ["dueAt", "timeoutAt"])
     def test_that_is_written_brings_no_message_back(self, world: World, has_it_as: str) -> None:
-        token_id, instant = world.new_token(9 * HOUR), world.clock() + 2 * HOUR
+        token_id, instant = world.create(9 * HOUR), world.clock() + 2 * HOUR
         world.store.change(token_id, **{has_it_as: instant})
         world.timers.fire(token_id, Named(instant, world.clock()))
 
     def test_never_brings_back_a_message_of_what_has_ended_or_is_due(self, world: World) -> None:
-        ended, due = world.new_token(HOUR), world.new_token(1_000)
-        complete(world.tokens, ended, "1")
-        world.clock.advance(1_000)
+        ended, due = world.create(HOUR), world.create(1_000)
+        world.complete(ended, "1")
+        world.advance(1_000)
         for token_id in (ended, due):
             world.timers.fire(token_id, Named(world.clock() + 5, world.clock()))
         assert world.store.get(due).status is Status.TIMED_OUT

@@ -11,7 +11,6 @@ from tests.support.in_process.fakes.timer_queue import Sent
 from tests.support.in_process.stores import Index
 from tests.support.in_process.world import World
 from tests.support.patience import PATIENCE
-from tests.support.settling import complete
 from waitpoints.aws.due_index import DueIndex
 from waitpoints.aws.services.queues import MAX_ENTRIES, TimerQueue
 from waitpoints.errors import TimersNotStarted
@@ -48,22 +47,22 @@ def sent(world: World) -> list[str]:
 
 class TestARun:
     def test_sends_the_message_of_each_token_that_is_due_within_three_minutes(self, world: World) -> None:
-        now, due = world.clock(), [world.new_token(ahead) for ahead in (1, MINUTE, AHEAD)]
-        later = world.new_token(AHEAD + 1)
-        world.new_token()
+        now, due = world.clock(), [world.create(ahead) for ahead in (1, MINUTE, AHEAD)]
+        later = world.create(AHEAD + 1)
+        world.create()
         until = world.clock() + AHEAD
         started = world.timer_starter.start(always)
         assert (started.messages, started.up_to, started.failure) == (3, until + 1, None)
         messages = [Sent(token_id, now + ahead, now) for token_id, ahead in zip(due, (1, MINUTE, AHEAD), strict=True)]
         assert sorted(world.queue.sent, key=lambda it: it.due_at) == messages
         assert world.index.cursor == Cursor(until + 1)
-        world.clock.advance(MINUTE)
+        world.advance(MINUTE)
         world.timer_starter.start(always)
         assert sent(world)[3:] == [later]
 
     def test_passes_over_what_has_ended_or_is_gone(self, world: World) -> None:
-        ended, gone, waiting = (world.new_token(MINUTE) for _ in range(3))
-        complete(world.tokens, ended, "1")
+        ended, gone, waiting = (world.create(MINUTE) for _ in range(3))
+        world.complete(ended, "1")
         find = world.index.find_waiting
         world.index.find_waiting = lambda token_ids: find([id for id in token_ids if id != gone])  # type: ignore[method-assign]
         assert world.timer_starter.start(always).failure is None
@@ -72,15 +71,15 @@ class TestARun:
 
     def test_passes_over_no_token_whose_instant_is_not_that_of_the_index(self, world: World) -> None:
         """The index may be older than the token, or the read of the token older than the index."""
-        token_id = world.new_token(MINUTE)
+        token_id = world.create(MINUTE)
         world.store.change(token_id, timeoutAt=world.clock() + 9 * HOUR)
         world.timer_starter.start(always)
         assert sent(world) == [token_id]
 
     def test_after_an_hour_without_one_finds_everything_of_that_hour(self, world: World) -> None:
         world.timer_starter.start(always)
-        tokens = [world.new_token(NEAR + 1 + n * 5 * MINUTE) for n in range(9)]
-        world.clock.advance(HOUR)
+        tokens = [world.create(NEAR + 1 + n * 5 * MINUTE) for n in range(9)]
+        world.advance(HOUR)
         assert world.timer_starter.start(always).messages == 9
         assert sorted(sent(world)) == sorted(tokens)
 
@@ -91,19 +90,19 @@ class TestARun:
         assert world.index.cursor == Cursor(world.clock() + AHEAD + 1)
 
     def test_reads_every_slice_of_its_last_instant(self, world: World) -> None:
-        tokens = [world.new_token(AHEAD) for _ in range(5)]  # of which a slice has four
+        tokens = [world.create(AHEAD) for _ in range(5)]  # of which a slice has four
         world.timer_starter.start(always)
         assert sorted(sent(world)) == sorted(tokens)
 
     def test_never_moves_the_cursor_back(self, world: World) -> None:
         world.timer_starter.start(always)
         before = world.index.cursor
-        world.clock.advance(-HOUR)
+        world.advance(-HOUR)
         started = world.timer_starter.start(always)
         assert (world.index.cursor, started.messages, started.up_to) == (before, 0, before.due_at)
 
     def test_without_time_moves_the_cursor_over_whole_slices(self, world: World) -> None:
-        tokens = [world.new_token(1 + n) for n in range(11)]
+        tokens = [world.create(1 + n) for n in range(11)]
         started = world.timer_starter.start(times(2))
         assert (started.messages, started.failure) == (8, None)
         assert set(sent(world)) == set(tokens[:8])
@@ -114,7 +113,7 @@ class TestARun:
 
 class TestTheCursorStays:
     def test_before_a_slice_with_a_message_that_was_not_sent(self, world: World) -> None:
-        tokens = [world.new_token(1 + n) for n in range(6)]
+        tokens = [world.create(1 + n) for n in range(6)]
         world.queue.refused = {tokens[5]}
         started = world.timer_starter.start(always)
         assert isinstance(started.failure, TimersNotStarted)
@@ -125,7 +124,7 @@ class TestTheCursorStays:
 
     @pytest.mark.parametrize("call", ["read", "find_waiting", "move_cursor"])
     def test_where_a_call_fails(self, world: World, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-        tokens = [world.new_token(1 + n) for n in range(6)]
+        tokens = [world.create(1 + n) for n in range(6)]
         with monkeypatch.context() as failing:
             failing.setattr(world.index, call, fails_from(2, getattr(world.index, call)))
             started = world.timer_starter.start(always)
@@ -150,7 +149,7 @@ def fails_from(number: int, call: Callable[..., Any]) -> Callable[..., Any]:
 def test_a_run_that_another_one_has_overtaken_reads_no_further_slice(world: World) -> None:
     """The other one goes on from its own place, and would send each message a second time."""
     for _ in range(10):  # of which a slice has four
-        world.new_token(MINUTE)
+        world.create(MINUTE)
     read, elsewhere = world.index.read, Cursor(1)
 
     def read_and_be_overtaken(*arguments: Any) -> Any:

@@ -69,7 +69,7 @@ class RecordedStack(httpx.BaseTransport):
 
     def advance(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
-        self.arrange(lambda _: self._live.advance(seconds))
+        self.arrange(lambda _: self._live.advance(seconds=seconds))
 
 
 @contextmanager

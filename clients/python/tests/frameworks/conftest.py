@@ -85,11 +85,11 @@ class Desk:
             assert self.post(url, {"action": "approve", "data": {"action": "approve"}}) >= 400, url
         assert {token.status for token in self.tokens()} == {"WAITING"}
 
-    def pass_a_second(self) -> None:
+    def advance(self, seconds: float) -> None:
         if self.fake:
-            self.fake.advance("1s")
+            self.fake.advance(f"{seconds}s")
         else:
-            time.sleep(1)
+            time.sleep(seconds)
 
 
 def _load(name: str) -> ModuleType:

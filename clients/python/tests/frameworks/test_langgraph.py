@@ -66,7 +66,7 @@ def test_what_is_not_allowed_is_not_needed(
     if action:
         desk.answer(FIRST, action, message="It was paid yesterday")
     else:
-        desk.pass_a_second()
+        desk.advance(seconds=1)
     agent.resume(process)
     assert (agent.read(process), desk.paid) == ([said], paid)
 
@@ -166,7 +166,7 @@ class TestOwnInterrupts:
     def test_a_page_that_timed_out_returns_none(self, desk: Any, agent: Any) -> None:
         graph, agent.options = self.asks(agent, {"title": "Which account?"}), {"timeout": "1s"}
         agent.resume(graph, wait=False)
-        desk.pass_a_second()
+        desk.advance(seconds=1)
         assert agent.resume(graph).values["messages"][-1].content == "null"
 
     def test_a_page_does_not_choose_who_answers(self, desk: Any, agent: Any) -> None:

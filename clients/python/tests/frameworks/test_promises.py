@@ -30,7 +30,7 @@ def test_a_person_decides_and_silence_rejects(desk: Any, agent: Any, decision: s
     if action:
         desk.answer(FIRST, action, **fields)
     else:
-        desk.pass_a_second()
+        desk.advance(seconds=1)
     assert agent.go_on() == [desk.reads[decision]]
     assert desk.paid == paid
 

@@ -40,7 +40,7 @@ def test_a_person_answers_an_external_call_and_cannot_approve_it(desk: Any, agen
     if action:
         desk.answer({}, action, message="It rains")
     else:
-        desk.pass_a_second()
+        desk.advance(seconds=1)
     assert agent.go_on() == [said]
 
 

@@ -26,9 +26,9 @@ class TestOtherDeliveries:
             case "fail":
                 complete(api, token, {"error": {"message": "no"}})
             case _:
-                world.clock.advance(seconds=3600)
+                world.advance(seconds=3600)
         before = api.retrieve(token["id"])
-        world.clock.advance(seconds=1)
+        world.advance(seconds=1)
         for number in (1, 2):
             answer = api.post(token["url"], b"2", {**JSON, "webhook-id": f"late-{number}"})
             assert (answer.status, answer.json) == (200, {"success": True})

@@ -37,7 +37,7 @@ class TestADisabledEndpoint:
 
         github.disable(disabled=False)
         assert github.deliver().status == 200
-        assert github.completed(token)
+        assert github.world.completed(token)
         assert capsys.readouterr().out.count('"RefusedOnPurpose":') == 3
 
     def test_takes_effect_within_a_minute_where_deliveries_are_verified(self, github: GitHub) -> None:
@@ -45,9 +45,9 @@ class TestADisabledEndpoint:
         token = github.create()
         assert github.deliver(headers=UNSIGNED).status == 401
         github.disable()
-        github.world.clock.advance(59_999)
+        github.world.advance(59_999)
         assert github.deliver(headers=UNSIGNED).status == 401
-        github.world.clock.advance(1)
+        github.world.advance(1)
         assert github.deliver().status == 503
         assert github.waits(token)
 
@@ -63,7 +63,7 @@ class TestADelivery:
         token = github.create(waiter=waiter)
         assert github.deliver(headers={"x-github-delivery": "d-1", "user-agent": "GitHub"}).status == 200
         assert github.world.step_functions.result(waiter.handle) == RESUMED
-        by = github.completed(token).completed_by
+        by = github.world.completed(token).completed_by
         assert by is not None
         assert (by.source, by.delivery_id) == (Source.ENDPOINT, "d-1")
         last = github.statistics.last[DeliveryKind.COMPLETED]
@@ -74,7 +74,7 @@ class TestADelivery:
         github.put(key_ttl="2h")
         waiter = github.world.new_waiter()
         assert github.deliver().json == {"success": True}
-        github.world.clock.advance(2 * 3_600_000 + later)
+        github.world.advance(2 * 3_600_000 + later)
         github.create(waiter=waiter)
         assert github.world.step_functions.result(waiter.handle) == (RESUMED if is_kept else None)
 
@@ -90,7 +90,7 @@ class TestADelivery:
         assert github.deliver(BODY.replace("1.50", "2")).status == 200
         assert github.counted == {"completed": 1, "repeated": 1}
         shown = github.world.tokens.retrieve(token)
-        assert github.completed(token).output.json == BODY
+        assert github.world.completed(token).output.json == BODY
         assert shown.other_deliveries is not None
         assert shown.other_deliveries.count == 1
 
@@ -113,7 +113,7 @@ class TestADelivery:
 
     def test_after_the_timeout_is_counted_as_late(self, github: GitHub) -> None:
         token = github.create(timeout=60_000)
-        github.world.clock.advance(60_000)
+        github.world.advance(60_000)
         for number in (1, 2):
             assert github.deliver().status == 200
             assert github.counted == {"late": number}

@@ -29,7 +29,7 @@ class Killed(BaseException):
 class Pending(GitHub):
     def leave(self, body: str = BODY, headers: Mapping[str, str] = {}, *, processed: bool = False) -> str:
         """Deliver, and kill the function before it processes the delivery, or afterwards. Returns the delivery's id."""
-        self.world.clock.advance(1)
+        self.world.advance(1)
         dies_in = "recording.finish" if processed else "endpoint_delivery.process"
         with patch(f"waitpoints.api.endpoints.{dies_in}", side_effect=Killed), pytest.raises(Killed):
             self.deliver(body, headers)
@@ -59,25 +59,25 @@ def github(world: World, api: Api) -> Pending:
 class TestWhatWasNotProcessed:
     def test_completes_the_token_that_waits(self, github: Pending) -> None:
         token, waiter = github.create(), github.world.new_waiter()
-        github.world.tokens.wait(token, waiter)
+        github.world.wait(token, waiter)
         delivery = github.leave(headers={"x-github-delivery": "d-1", "user-agent": "GitHub"})
         assert github.waits(token)
-        github.world.clock.advance(HOUR)
+        github.world.advance(HOUR)
         assert github.repair() == DeliveryRepairs(repaired=1)
-        outcome, row = github.completed(token), github.row(delivery)
+        outcome, row = github.world.completed(token), github.row(delivery)
         by = outcome.completed_by
         assert by is not None
         assert (by.source, by.record, by.delivery_id, by.user_agent) == (Source.ENDPOINT, delivery, "d-1", "GitHub")
         assert by.ip == row.ip is not None
         assert (outcome.output.json, row.kind, row.key, row.token_id) == (BODY, COMPLETED, KEY, token)
-        assert github.world.waits.result(waiter.handle) is not None
+        assert github.world.result(waiter) is not None
         assert (github.marks(), github.counted) == ([], {"completed": 1})
 
     def test_is_kept_for_its_create_from_now_on(self, github: Pending) -> None:
         delivery = github.leave()
-        github.world.clock.advance(25 * HOUR)
+        github.world.advance(25 * HOUR)
         assert github.repair() == DeliveryRepairs(repaired=1)
-        github.world.clock.advance(23 * HOUR)
+        github.world.advance(23 * HOUR)
         token = github.create()
         assert (github.row(delivery).kind, github.row(delivery).token_id, github.waits(token)) == (KEPT, token, False)
 
@@ -109,7 +109,7 @@ class TestWhatWasNotProcessed:
 
     def test_repeats_what_somebody_else_has_completed(self, github: Pending) -> None:
         token, delivery = github.create(), github.leave()
-        github.settle_by_hand(token)
+        github.world.complete(token, "1")
         github.repair()
         assert github.row(delivery).kind is REPEATED
 
@@ -117,7 +117,7 @@ class TestWhatWasNotProcessed:
         token, delivery = github.create(), github.leave()
         github.put(output="body.workflow_run.id")
         assert github.repair().repaired == 1
-        assert (github.row(delivery).kind, github.completed(token).output.json) == (COMPLETED, "123456")
+        assert (github.row(delivery).kind, github.world.completed(token).output.json) == (COMPLETED, "123456")
 
     def test_is_processed_in_the_order_of_arrival(self, github: Pending) -> None:
         github.create()
@@ -144,7 +144,7 @@ class TestWhatWasProcessedBefore:
     def test_was_kept(self, github: Pending, body: str, claimed: bool) -> None:
         delivery = github.leave(body, processed=True)
         [kept] = github.world.store.tokens
-        github.world.clock.advance(1)
+        github.world.advance(1)
         if claimed:
             assert github.create() == kept
         assert github.repair() == DeliveryRepairs()
@@ -155,7 +155,7 @@ class TestWhatWasProcessedBefore:
         github.put(key_ttl="1h")
         delivery = github.leave(processed=True)
         [kept] = github.world.store.tokens
-        github.world.clock.advance(2 * HOUR)
+        github.world.advance(2 * HOUR)
         github.repair()
         assert (github.row(delivery).kind, list(github.world.store.tokens)) == (KEPT, [kept])
 
@@ -205,7 +205,7 @@ class TestWhatCannotBeProcessed:
 
     def test_goes_once_it_has_expired(self, github: Pending) -> None:
         token, delivery = github.create(), github.leave()
-        github.world.clock.advance(7 * 24 * HOUR + 1000)
+        github.world.advance(7 * 24 * HOUR + 1000)
         assert github.repair() == DeliveryRepairs()
         assert (github.is_gone(delivery), github.waits(token)) == (True, True)
 
@@ -264,7 +264,7 @@ class TestADeletionMeanwhile:
         tokens = [] if claims else [github.create()]
         with self.before_it_is_finished(lambda: tokens.append(github.create())):
             assert github.deliver().status == 200
-        assert github.completed(tokens[0])
+        assert github.world.completed(tokens[0])
 
     def test_by_another_function_that_finishes_it_takes_nothing(self, github: Pending) -> None:
         finish = services.deliveries.finish

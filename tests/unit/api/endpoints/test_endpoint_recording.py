@@ -48,7 +48,7 @@ class TestEachKind:
             (DeliveryKind.COMPLETED, KEY, token),
             (DeliveryKind.REPEATED, KEY, token),
         ]
-        by = github.completed(token).completed_by
+        by = github.world.completed(token).completed_by
         assert by is not None
         assert by.record == first.id
         at = github.world.clock() - 1
@@ -96,7 +96,7 @@ class TestNothing:
         assert (github.deliver().status, github.rows()) == (503, [])
         github.put(verify=None)
         github.disable()
-        github.world.clock.advance(60_000)
+        github.world.advance(60_000)
         assert (github.deliver().status, github.rows()) == (503, [])
 
     def test_is_recorded_without_the_setting(self, github: Records) -> None:

@@ -24,7 +24,7 @@ def waits(github: GitHub) -> str:
 
 def has_ended(github: GitHub) -> str:
     token = github.create()
-    github.settle_by_hand(token)
+    github.world.complete(token, "1")
     return token
 
 
@@ -36,7 +36,7 @@ def has_timed_out(github: GitHub) -> str:
 
 def is_due(github: GitHub) -> str:
     token = github.create(timeout=1_000)
-    github.world.clock.advance(1_000)
+    github.world.advance(1_000)
     return token
 
 
@@ -96,7 +96,7 @@ class TestATrial:
     )
     def test_knows_until_when_a_key_names_its_token(self, github: GitHub, timeout: int, key_for: int, outcome: str) -> None:
         github.create(ttl=key_for, timeout=timeout)
-        github.world.clock.advance(2_000)
+        github.world.advance(2_000)
         assert github.try_delivery(body=BODY)["outcome"] == outcome
         assert github.deliver().status == 200
         assert github.counted == {outcome: 1}
@@ -121,7 +121,7 @@ class TestATrial:
     def test_says_that_a_key_is_free_again(self, github: GitHub) -> None:
         github.put(key_ttl="1h")
         github.deliver()
-        github.world.clock.advance(3_600_000)
+        github.world.advance(3_600_000)
         assert github.try_delivery(body=BODY)["outcome"] == "kept"
 
     @pytest.mark.parametrize(

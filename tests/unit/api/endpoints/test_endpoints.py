@@ -126,13 +126,13 @@ class TestPut:
             updated_at=world.clock(),
         )
         assert stored(world) == endpoint
-        later = world.clock.advance(7)
+        later = world.advance(7)
         put(api, FULL)
         assert stored(world) == replace(endpoint, updated_at=later)
 
     def test_of_an_existing_endpoint_keeps_its_url_and_replaces_every_setting(self, api: Api, world: World) -> None:
         first = put(api, FULL)
-        world.clock.advance(5)
+        world.advance(5)
         again = put(api, SMALLEST)
         assert again == {
             **{name: first[name] for name in ("name", "url", "key", "createdAt")},
@@ -163,7 +163,7 @@ class TestPut:
 class TestPatch:
     def test_disables_and_enables_and_keeps_the_url_and_every_setting(self, api: Api, world: World) -> None:
         made = put(api, FULL)
-        world.clock.advance(5)
+        world.advance(5)
         for disabled in (True, True, False, False):
             answer = api.request("PATCH", GITHUB, {"disabled": disabled})
             answers.EndpointObject.model_validate(answer.json)

@@ -26,7 +26,7 @@ class NoticeWorld(Notified):
         super().__init__(monkeypatch)
         self.has_time: Callable[[], bool] = lambda: True
         self.dispatcher = NoticeDispatcher(
-            self.domain.tokens,
+            self.tokens,
             self.record,
             self.dead_letters,
             self.clock,
@@ -73,15 +73,15 @@ class TestWhatIsSent:
 
     @pytest.mark.parametrize("notify", [None, {}])
     def test_is_nothing_without_people(self, world: NoticeWorld, notify: dict[str, Any] | None) -> None:
-        for token_id in (world.create(notify), new_id(world.clock()), world.domain.new_token()):
+        for token_id in (world.create(notify=notify), new_id(world.clock()), world.created().token_id):
             world.dispatcher.send(token_id)
         assert world.channel.sent == []
 
     def test_is_nothing_after_the_end(self, world: NoticeWorld) -> None:
-        world.end()
+        world.settle()
         world.send()
         world.create(timeout=1000)
-        world.clock.advance(1000)
+        world.advance(1000)
         world.send()
         assert world.channel.sent == []
 
@@ -89,7 +89,7 @@ class TestWhatIsSent:
         world.send()
         first = {one.target: one.ref for one in world.channel.sent}
         world.channel.sent.clear()
-        world.clock.advance(1000)
+        world.advance(1000)
         world.remind()
         world.send()
         assert world.channel.kinds() == [(target, NoticeKind.REMINDER) for target, _ in ASKED]
@@ -106,11 +106,11 @@ class TestTheOutcome:
         return [it for it in world.channel.kinds() if it[1] is NoticeKind.OUTCOME]
 
     def test_is_sent_once_to_each_person_and_recorded(self, world: NoticeWorld) -> None:
-        world.create(WITH_OUTCOME)
+        world.create(notify=WITH_OUTCOME)
         world.send()
         assert self.outcomes(world) == []
         first = {target: record.ref for target, record in world.notices.items()}
-        world.end()
+        world.settle()
         for _ in range(3):
             world.send()
         assert self.outcomes(world) == SENT_AT_THE_END
@@ -119,8 +119,8 @@ class TestTheOutcome:
         assert {target: record.ref for target, record in world.notices.items()} == first
 
     def test_of_a_timeout_is_sent_once_that_is_stored(self, world: NoticeWorld) -> None:
-        world.create(WITH_OUTCOME, timeout=1000)
-        world.clock.advance(1000)
+        world.create(notify=WITH_OUTCOME, timeout=1000)
+        world.advance(1000)
         world.send()
         assert self.outcomes(world) == []
         world.store.time_out(world.token_id, world.clock())
@@ -129,15 +129,15 @@ class TestTheOutcome:
 
     @pytest.mark.parametrize("target", ["slack", "email.0", "slack.1"])
     def test_follows_a_first_message_that_is_sent_at_the_end(self, world: NoticeWorld, target: str) -> None:
-        world.create(WITH_OUTCOME)
-        world.channel.before = lambda notice: world.end() if notice.target.key == target else None
+        world.create(notify=WITH_OUTCOME)
+        world.channel.before = lambda notice: world.settle() if notice.target.key == target else None
         world.send()
         assert self.outcomes(world) == SENT_AT_THE_END
         assert set(world.channel.shown.values()) - {None} == {ENDED}
 
     def test_comes_again_if_its_record_is_lost(self, world: NoticeWorld) -> None:
-        world.create(WITH_OUTCOME)
-        world.end()
+        world.create(notify=WITH_OUTCOME)
+        world.settle()
         world.record.fails["record"] = [ConnectionError("lost")]
         with pytest.raises(ConnectionError):
             world.send()
@@ -146,10 +146,10 @@ class TestTheOutcome:
 
     @pytest.mark.parametrize("is_asked", [True, False])
     def test_that_is_refused_is_sent_by_a_redrive(self, world: NoticeWorld, is_asked: bool) -> None:
-        world.create(WITH_OUTCOME)
+        world.create(notify=WITH_OUTCOME)
         if is_asked:
             world.send()
-        world.end()
+        world.settle()
         world.channel.fails["email.0"] = [REFUSED, REFUSED]
         world.send()
         assert world.dead_letters.notices == [(world.token_id, "email.0", "channel_not_found")]
@@ -164,7 +164,7 @@ class TestAnEndBetweenAReadAndAMessage:
 
     @pytest.mark.parametrize("target", ["slack", "slack.1"])
     def test_is_seen_at_once(self, world: NoticeWorld, target: str) -> None:
-        world.channel.before = lambda request: world.end() if request.target.key == target else None
+        world.channel.before = lambda request: world.settle() if request.target.key == target else None
         world.send()
         posted = [it for it in world.channel.kinds() if it[1] is NoticeKind.FIRST]
         assert posted == ASKED[: len(posted)]
@@ -174,7 +174,7 @@ class TestAnEndBetweenAReadAndAMessage:
     def test_is_seen_after_an_edit_too(self, world: NoticeWorld) -> None:
         world.send()
         world.answer("bo")
-        world.channel.before = lambda request: world.end() if request.kind is NoticeKind.EDIT else None
+        world.channel.before = lambda request: world.settle() if request.kind is NoticeKind.EDIT else None
         world.channel.sent.clear()
         world.send()
         assert world.channel.kinds() == [("slack", NoticeKind.EDIT), ("slack", NoticeKind.EDIT), ("slack.1", NoticeKind.EDIT)]
@@ -200,7 +200,7 @@ class TestARecordThatIsLost:
         with pytest.raises(ConnectionError):
             world.send()
         assert pause(world) == CLAIMED_PAUSE
-        world.clock.advance(CLAIMED_FOR)
+        world.advance(CLAIMED_FOR)
         world.send()
         assert world.channel.kinds() == [ASKED[0], *ASKED]
 
@@ -247,7 +247,7 @@ class TestAChannelThatDoesNotTakeIt:
 
     def test_whose_edit_fails_is_edited_when_it_comes_again(self, world: NoticeWorld) -> None:
         world.send()
-        world.end()
+        world.settle()
         world.channel.fails["slack"] = [DOWN]
         assert pause(world) is None
         world.send()
@@ -304,7 +304,7 @@ class TestARedrive:
 
     def test_edits_what_could_not_be_edited(self, world: NoticeWorld) -> None:
         world.send()
-        world.end()
+        world.settle()
         world.channel.fails["slack"] = [REFUSED]
         world.send()
         assert world.send_again() == 0
@@ -313,7 +313,7 @@ class TestARedrive:
     def test_after_the_end_asks_nobody_and_keeps_the_reason(self, world: NoticeWorld) -> None:
         world.channel.fails["email.0"] = [REFUSED]
         world.send()
-        world.end()
+        world.settle()
         assert world.send_again() == 0
         assert ("email.0", NoticeKind.FIRST) not in world.channel.kinds()
         assert world.notices["email.0"].refused == "channel_not_found"
@@ -355,7 +355,7 @@ def test_what_the_time_does_not_suffice_for_comes_again_at_once(world: NoticeWor
 
 class TestAnUnrecordedMessage:
     def test_shows_the_end_of_its_token_and_is_not_recorded(self, world: NoticeWorld) -> None:
-        world.end()
+        world.settle()
         world.dispatcher.edit_unrecorded(world.token_id, "C01/17.4")
         [request] = world.channel.requests
         assert (request.kind, request.ref, request.target.to) == (NoticeKind.EDIT, "C01/17.4", "C01")
@@ -368,7 +368,7 @@ class TestAnUnrecordedMessage:
         assert world.channel.requests == []
 
     def test_comes_again_when_slack_says_so_and_not_if_it_cannot_be_edited(self, world: NoticeWorld) -> None:
-        world.end()
+        world.settle()
         world.channel.fails["slack"] = [THROTTLED, REFUSED]
         with pytest.raises(NotSentNow) as caught:
             world.dispatcher.edit_unrecorded(world.token_id, "C01/17.4")
@@ -384,6 +384,6 @@ def test_each_target_gets_the_page_in_its_readers_language(world: NoticeWorld) -
     world.send()
     titles = {one.target.key: one.page.title for one in world.channel.requests}
     assert titles == {"slack": "Los?", "email.0": "Los?", "slack.1": "Go?"}
-    world.end()
+    world.settle()
     world.dispatcher.edit_unrecorded(world.token_id, "C01/17.4")
     assert world.channel.requests[-1].page.title == "Los?"

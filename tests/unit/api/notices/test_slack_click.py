@@ -174,7 +174,7 @@ class TestAPageThatAnybodyAnswers:
 
     def test_a_click_past_the_timeout_decides_nothing(self, world: World, workspace: Workspace) -> None:
         clicked = message(PAGE, create(timeout_at=world.clock() + 1_000), workspace)
-        world.clock.advance(1_000)
+        world.advance(1_000)
         press(workspace, clicked, "approve", ADA)
         assert told(workspace) == ["This request has ended\nThe time to answer is over. No further answer is needed."]
         assert token_of(clicked).status == "TIMED_OUT"
@@ -278,7 +278,7 @@ class TestATokenThatWasNotSentToSlack:
         "value", ["", "x", "waitpoint_01ARZ3NDEKTSV4RRFFQ69G5FAV", "waitpoint_" + "0" * 26, None, "no page"]
     )
     def test_does_not_exist(self, world: World, workspace: Workspace, asked: Message, value: str | None) -> None:
-        clicked = world.new_token() if value == "no page" else create(slack=None) if value is None else value
+        clicked = world.create() if value == "no page" else create(slack=None) if value is None else value
         assert send(workspace, asked, actions=[{**button(asked, "approve"), "value": clicked}]).status == 200
         assert told(workspace) == ["This request no longer exists."]
         assert world.store.tokens.get(clicked, token_of(asked)).outcome is None

@@ -276,7 +276,7 @@ class TestTheRightPerson:
     def test_does_not_answer_twice_under_two_names(self, stack: SignInStack, world: World) -> None:
         """Ann answers after the escalation to her address, and is added by her subject then."""
         place = Place(stack, {**NAMED, "approvers": ["bo@example.com", "cy@example.com"]} | ESCALATED)
-        world.clock.advance(60_000)
+        world.advance(60_000)
         world.timers.fire(place.token["id"])
         ann = stack.browser_of("ann")
         place.answer(ann, "approve")
@@ -488,14 +488,14 @@ class TestASessionThatEndsWhileSomebodyWrites:
         ann, _ = self.interrupted(place)
         other = place.stack.api.create(page=place.page)["url"]
         assert "Checked" not in self.signed_in(place, ann, "ann").get(other).text
-        place.world.clock.advance(LASTS)
+        place.world.advance(LASTS)
         assert "Checked" not in ann.get(place.url).text
 
     def test_reads_on_a_page_for_recent_sign_ins_that_nothing_was_sent(self, stack: SignInStack, world: World) -> None:
         place = Place(stack, {**OPEN, "maxAge": "5m"})
         ann = stack.browser_of("ann", auth_time=world.clock())
         form = place.form(ann, "approve", NOTE)
-        world.clock.advance(360_001)
+        world.advance(360_001)
         answer = ann.post(place.url, form)
         assert (answer.status, "was not sent yet" in answer.text, place.given) == (403, True, [])
         again = self.signed_in(place, ann, "ann", auth_time=world.clock())
@@ -840,7 +840,7 @@ class TestAKeyThatIsHeld:
 
     def test_until_its_ttl_is_free_then(self, stack: SignInStack, world: World) -> None:
         held = stack.api.create(idempotencyKey=KEY, idempotencyKeyTTL="60s")
-        world.clock.advance(60_000)
+        world.advance(60_000)
         assert stack.api.create(idempotencyKey=KEY, page=NAMED)["id"] != held["id"]
 
     def test_by_a_sign_in_gives_a_page_without_one_more_than_it_asks_for(

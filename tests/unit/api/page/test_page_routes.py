@@ -29,7 +29,7 @@ class Place:
         self.api, self.world = api, world
         self.waiter, self.bare = world.new_waiter(), world.new_waiter(unwrap=True)
         self.token = api.create(page=DECISION, idempotencyKey=KEY, timeout="1h", taskToken=self.waiter.handle)
-        world.tokens.wait(self.token["id"], self.bare)
+        world.wait(self.token["id"], self.bare)
         assert choose(api, self.token, "ann", "approve", note="fine").status == 200
 
     @property
@@ -169,7 +169,7 @@ class TestTheApiKey:
 
 class TestTheTimeout:
     def test_ends_it_with_what_came(self, place: Place) -> None:
-        place.world.clock.advance(3_600_000)
+        place.world.advance(3_600_000)
         place.world.timers.fire(place.token["id"])
         result, shown = place.result(), place.shown
         assert (result["ok"], result["error"]["name"]) == (False, "WaitpointTimeoutError")
@@ -178,7 +178,7 @@ class TestTheTimeout:
         assert place.world.step_functions.failure(place.bare.handle).error == "WaitpointTimeoutError"
 
     def test_holds_for_an_answer_before_it_is_stored(self, place: Place) -> None:
-        place.world.clock.advance(3_600_000)
+        place.world.advance(3_600_000)
         assert choose(place.api, place.token, "bo", "approve").status == 200
         pressed = place.api.post(link(place.token, "cy"), urlencode({"action": "approve"}), FORM)
         assert (pressed.status, has_nothing_to_press(page_of(pressed))) == (200, True)

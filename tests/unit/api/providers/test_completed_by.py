@@ -76,8 +76,8 @@ class TestCompletedBy:
 
     def test_of_a_timeout_names_its_instant(self, api: Api, world: World) -> None:
         token = api.create(timeout="10s")
-        at = iso(world.clock.advance(seconds=10))
-        world.clock.advance(seconds=5)
+        at = iso(world.advance(seconds=10))
+        world.advance(seconds=5)
         assert api.retrieve(token["id"])["completedBy"] == {"source": "timeout", "at": at}
 
     def test_of_a_state_machine_names_only_its_source(self, api: Api, world: World) -> None:
