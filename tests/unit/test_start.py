@@ -1,4 +1,4 @@
-"""How functions start on Lambda."""
+"""How functions start on Lambda. Also what `oidc/certificates` puts off."""
 
 import json
 import os
@@ -76,6 +76,12 @@ for settings in json.loads(sys.argv[2]):
     import doctor
 print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
 """
+SIGN_IN_STARTS = """
+import json, sys
+import finish_sign_in
+from cryptography import x509
+print(json.dumps(["jwt" in sys.modules, "cryptography.x509.name" in sys.modules, x509.NameOID.COMMON_NAME.dotted_string]))
+"""
 API = "waitpoints.api"
 OF_RECORDING = [f"{API}.endpoints.{it}" for it in ("recording", "pending", "resending")] + ["waitpoints.aws.delivery_store"]
 KEYS = ["waitpoints.aws.api_key_store", "waitpoints.access.api_keys"]
@@ -131,6 +137,10 @@ LOADED: dict[str, list[str]] = {
 
 def test_a_function_loads_only_what_its_requests_need() -> None:
     assert run(START_EACH, HEAVY, *LOADED) == {function: sorted(loaded) for function, loaded in LOADED.items()}
+
+
+def test_a_sign_in_starts_without_certificates_which_are_imported_when_they_are_used() -> None:
+    assert run(SIGN_IN_STARTS, []) == [True, False, "2.5.4.3"]
 
 
 @pytest.mark.parametrize(
