@@ -111,7 +111,7 @@ class Resumer:
         """`repeat` is whether a throttled call is repeated."""
         assert token.outcome is not None, "only a settled token has waiters to resume"
         outcome = self.load_output(token.outcome)
-        settled = replace(token, outcome=outcome)
+        settled = token if outcome is token.outcome else replace(token, outcome=outcome)
         if token.has_metadata and any(waiter.context for waiter in waiters):
             settled = self.load_metadata(settled)
         telemetry.link(token.traceparent)

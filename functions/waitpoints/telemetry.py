@@ -4,6 +4,7 @@ They contain ids, names and counts, never payloads, callback hashes, keys, task 
 identified by the hash of its handle.
 """
 
+import json
 import logging
 import os
 import time
@@ -11,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools import Logger
 
+MOST_VALUES = 100  # of one metric in one line
+# Nothing shows them, and every line would ask for them
+logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 logging.getLogger().setLevel(logging.WARNING)  # with JSON logs Lambda sets INFO, at which botocore logs each cold start
 logger = Logger(
     json_deserializer=str,  # by default each message is parsed, in case it is JSON
@@ -21,8 +24,8 @@ logger = Logger(
     datefmt="%Y-%m-%dT%H:%M:%S.%FZ",  # Lambda reads no level beside a timestamp that is not in RFC 3339
     utc=True,
 )
-metrics = Metrics(namespace="Waitpoints")
 _line: dict[str, Any] = {}
+_metrics: dict[str, tuple[str, list[float]]] = {}  # the unit and the values of each
 _traces = os.environ.get("TRACING") == "Active"
 if _traces:
     from waitpoints import tracing
@@ -43,8 +46,7 @@ def canonical_line(message: str, **fields: Any) -> Iterator[None]:
         raise
     finally:
         logger.info(message, ms=round((time.perf_counter() - started) * 1000, 1), **_line)
-        if metrics.metric_set:
-            metrics.flush_metrics()
+        _flush()
         if _traces:
             tracing.end(_line.get("tokenId"), failed="error" in _line)
 
@@ -71,13 +73,29 @@ def link(traceparent: str | None) -> None:
 
 def count(metric: str, by: int = 1) -> None:
     if by:
-        metrics.add_metric(metric, MetricUnit.Count, by)
+        measure(metric, by)
 
 
-def measure(metric: str, value: float) -> None:
+def measure(metric: str, value: float, unit: str = "Count") -> None:
     """Like `count`, but also emits zero."""
-    metrics.add_metric(metric, MetricUnit.Count, value)
+    values = _metrics.setdefault(metric, (unit, []))[1]
+    values.append(float(value))
+    if len(values) == MOST_VALUES:
+        _flush()
 
 
 def record_milliseconds(metric: str, value: int) -> None:
-    metrics.add_metric(metric, MetricUnit.Milliseconds, value)
+    measure(metric, value, "Milliseconds")
+
+
+def _flush() -> None:
+    """Print the metrics in CloudWatch's embedded metric format."""
+    if not _metrics:
+        return
+    taken = dict(_metrics)
+    _metrics.clear()
+    units = [{"Name": name, "Unit": unit} for name, (unit, _) in taken.items()]
+    named = {"Namespace": "Waitpoints", "Dimensions": [["service"]], "Metrics": units}
+    about = {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [named]}
+    values = {name: values for name, (_, values) in taken.items()}
+    print(json.dumps({"_aws": about, "service": logger.service, **values}, separators=(",", ":")))

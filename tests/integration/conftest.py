@@ -57,13 +57,7 @@ def without_metrics(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """On Lambda each process has its own metrics. A test of requests at the same moment shares one process."""
     from waitpoints import telemetry
 
-    class NoMetrics:
-        metric_set: dict[str, Any] = {}  # noqa: RUF012 - stays empty
-
-        def add_metric(self, *_: Any) -> None:
-            pass
-
-    monkeypatch.setattr(telemetry, "metrics", NoMetrics())
+    monkeypatch.setattr(telemetry, "measure", lambda *_: None)
 
 
 @pytest.fixture

@@ -312,7 +312,8 @@ class Store:
         """
         condition = _may_be_completed(checked) + ("" if only_tag is None else f" AND {HAS_TAG}")
         won, token = self._update(token_id, self._settled(outcome), condition, now=outcome.at, onlyTag=only_tag)
-        return won, replace(token, outcome=outcome) if won else token
+        is_in_bucket = isinstance(outcome, Completed) and outcome.output.stored_at is not None
+        return won, replace(token, outcome=outcome) if won and is_in_bucket else token  # whose output the item lacks
 
     def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
         """Add an answer to a waiting token that has the answers and hand-overs of `token` and no other (invariant 6).
