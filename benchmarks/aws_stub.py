@@ -40,6 +40,21 @@ _SETTLED_TOKEN = {
     "output": {"S": '{"approved": true}'},
     "completedBy": {"M": {"source": {"S": "callback"}, "ip": {"S": "203.0.113.24"}, "userAgent": {"S": "curl/8.5.0"}}},
 }
+APPROVER = "ann"
+_PAGE = {
+    "title": "Deploy 4.2 to production?",
+    "text": "All checks passed.",
+    "actions": [{"id": "approve", "label": "Approve it"}, {"id": "reject", "label": "Reject it", "style": "danger"}],
+    "fields": {"type": "object", "properties": {"amount": {"type": "integer", "title": "Amount"}, "note": {"type": "string"}}},
+    "approvers": [APPROVER, "bo"],
+}
+_WAITING_PAGE: list[dict[str, Any]] = [
+    {name: value for name, value in _WAITING_TOKEN.items() if name != "timeoutAt"}
+    | {"deliveryRules": {"M": {"page": {"BOOL": True}, "approvers": {"BOOL": True}}}},
+    {"id": {"S": WAITPOINT_ID}, "item": {"S": "page"}, "page": {"S": json.dumps(_PAGE)}},
+]
+_ANSWER = {"approver": {"S": APPROVER}, "action": {"S": "approve"}, "at": {"N": "1795529546300"}}
+_DECIDED = {**_WAITING_PAGE[0], **_SETTLED_TOKEN, "answers": {"L": [{"M": _ANSWER}]}, "answerCount": {"N": "1"}}
 _SECRET = {"ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key", "CreatedDate": 1.7e9, "SecretString": KEY}
 
 
@@ -64,10 +79,11 @@ _ANSWERS = {
     b"GetItem": _http({"Item": {name: value for name, value in _WAITING_TOKEN.items() if name != "timeoutAt"}}),
     b"GetSecretValue": _http(_SECRET),
     b"PutItem": _NOTHING,
+    b"Query": _http({"Items": _WAITING_PAGE, "Count": len(_WAITING_PAGE)}),
     b"SendTaskSuccess": _NOTHING,
     b"UpdateItem": _NOTHING,
 }
-_UPDATED = _http({"Attributes": _SETTLED_TOKEN})
+_UPDATED, _ANSWERED = (_http({"Attributes": token}) for token in (_SETTLED_TOKEN, _DECIDED))
 
 
 def answer(request: bytes) -> bytes:
@@ -76,7 +92,9 @@ def answer(request: bytes) -> bytes:
         return b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"
     target = _TARGET.search(request)
     assert target, "a request of another protocol"
-    return _UPDATED if b'"ALL_NEW"' in request else _ANSWERS[target[1]]
+    if b'"ALL_NEW"' not in request:
+        return _ANSWERS[target[1]]
+    return _ANSWERED if b"answerCount" in request else _UPDATED
 
 
 class _Socket(socket.socket):

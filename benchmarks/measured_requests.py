@@ -1,6 +1,6 @@
-"""The two requests on which functions are measured, and the bare handlers that they are measured against.
+"""The requests on which functions are measured, and the bare handlers that they are measured against.
 
-Both run from a plain `sam build`, each in a process of its own with the environment of a Lambda function.
+They run from a plain `sam build`, each in a process of its own with the environment of a Lambda function.
 """
 
 import compileall
@@ -24,20 +24,43 @@ _ID = aws_stub.WAITPOINT_ID
 
 @dataclass(frozen=True)
 class Case:
-    """A function with a request, and the module of `benchmarks/bare` that is asked the same."""
+    """A function with a request, and the module of `benchmarks/bare` that is asked the same, or something else."""
 
     title: str
     function: str
     bare: str
     event: str
+    bare_event: str = ""
 
 
 def callback() -> Case:
     """A callback with a small JSON body, for a token with one waiter."""
-    hash_in_url = hmac.new(aws_stub.KEY.encode(), _ID.removeprefix("waitpoint_").encode(), hashlib.sha256).hexdigest()
-    event = _event("accept_callback", WAITPOINT_ID=_ID, CALLBACK_HASH=hash_in_url)
+    event = _event("accept_callback", WAITPOINT_ID=_ID, CALLBACK_HASH=_hash(_ID.removeprefix("waitpoint_")))
     event["headers"]["content-type"] = "application/json"
     return Case("callback with a waiter", "accept_callback", "callback", json.dumps({**event, **_body('{"approved": true}')}))
+
+
+def page_shown() -> Case:
+    """A page with two fields, as a browser opens one of its two links. The bare handler gets a callback."""
+    return _page("page shown", "show_callback", _event("show_callback"))
+
+
+def page_answered() -> Case:
+    """The answer to that page which settles its token, and resumes its waiter."""
+    posted = _event("accept_callback") | _body("action=approve&field.amount=7&field.note=Fine")
+    posted["headers"] |= {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
+    return _page("page answered", "accept_callback", posted)
+
+
+def _page(title: str, function: str, event: dict[str, Any]) -> Case:
+    bare_id, approver = _ID.removeprefix("waitpoint_"), aws_stub.APPROVER
+    path = {"waitpointId": _ID, "hash": _hash(f"approver/{bare_id}/{approver}")}
+    event |= {"pathParameters": path, "rawQueryString": f"approver={approver}"}
+    return Case(title, function, "callback", json.dumps(event), callback().event)
+
+
+def _hash(signed: str) -> str:
+    return hmac.new(aws_stub.KEY.encode(), signed.encode(), hashlib.sha256).hexdigest()
 
 
 def create() -> Case:

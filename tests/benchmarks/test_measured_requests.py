@@ -20,6 +20,8 @@ SETTLE_AND_RESUME = ["UpdateItem", "SendTaskSuccess"]
             "benchmarks.bare.callback.same_calls",
             ["GetSecretValue", *SETTLE_AND_RESUME, "UpdateItem"],
         ),
+        (measured_requests.page_shown(), "show_callback.handler", ["Query"]),
+        (measured_requests.page_answered(), "accept_callback.handler", ["Query", *SETTLE_AND_RESUME, "UpdateItem"]),
         (measured_requests.create(), "create_token.handler", ["PutItem"]),
         (measured_requests.create(), "benchmarks.bare.create.handler", ["PutItem"]),
         (measured_requests.create(), "benchmarks.bare.create.same_calls", ["GetSecretValue", "GetSecretValue", "PutItem"]),

@@ -24,6 +24,7 @@ from waitpoints.token import Completed, Outcome, Token
 from waitpoints.wiring import services
 
 MAX_ANSWER = 6_000_000  # bytes of a document as JSON: Lambda answers 6 MiB at most, headers included
+MOST_BYTES = 12  # of a character in JSON, as which the usual page is not written again
 MAX_RADIOS = 7  # more choices are a list to open
 
 
@@ -45,7 +46,7 @@ def headers(theme: Theme) -> dict[str, str]:
 
 def answer(theme: Theme, document: str, status: int = 200) -> Response:
     """The answer with a document, or the 413 page if what a person sent makes the document larger than Lambda can answer."""
-    if len(json_text.dumps(document).encode()) > MAX_ANSWER:
+    if len(document) > MAX_ANSWER / MOST_BYTES and len(json_text.dumps(document).encode()) > MAX_ANSWER:
         document, status = notice(413, theme), 413
     return Response(document, status, headers(theme))
 
