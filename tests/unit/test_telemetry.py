@@ -12,6 +12,7 @@ from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.template import ROOT
 from tests.support.in_process.world import World
 from tests.support.programs import ended
+from waitpoints import telemetry
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:
@@ -41,6 +42,15 @@ def test_of_a_defect_has_the_trace_and_the_caller_has_not(
     answer = api.get(f"/api/v1/waitpoints/tokens/{token['id']}")
     assert (answer.status, answer.json) == (500, {"error": "Internal Server Error", "code": "InternalServerError"})
     assert "ZeroDivisionError" in log.getvalue()
+
+
+def test_has_all_values_of_a_metric_and_in_no_line_more_than_cloudwatch_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    with telemetry.canonical_line("request"):
+        for lag in range(250):
+            telemetry.record_milliseconds("ResumeLag", lag)
+    values = [json.loads(line)["ResumeLag"] for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert [len(one) for one in values] == [100, 100, 50]
+    assert [lag for one in values for lag in one] == [*range(250)]
 
 
 RUNTIME = """
