@@ -1,10 +1,11 @@
-"""Settled items as a later version writes them, with short names and without the prefix of the stack's own ARNs.
+"""Settled items have short names, and the stack's own ARNs lack their prefix: this version and the previous one read them.
 
-This version reads them as those that it writes, so that the way back from that version loses nothing.
+Also those with whole names, as the previous version wrote them.
 """
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,9 @@ from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.fakes.durable_functions import FakeDurableFunctions
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
+from tests.support.previous_functions import PreviousFunctions
 from waitpoints import ids
-from waitpoints.aws.short_names import OWN_EXECUTION, WHOLE
+from waitpoints.aws.short_names import OWN_EXECUTION, SHORT, WHOLE
 from waitpoints.sign_in import SignedIn
 from waitpoints.stream.record import token_of
 from waitpoints.token import (
@@ -37,7 +39,6 @@ from waitpoints.token import (
 )
 from waitpoints.wiring import services
 
-SHORT = {whole: short for short, whole in WHOLE.items()}
 OWN = "arn:aws:states:us-east-1:123456789012:execution:"
 EXECUTIONS = [
     f"{OWN}orders:4711",
@@ -54,20 +55,21 @@ BY_ANN = CompletedBy(source=Source.CALLBACK, content_type="application/json", ap
 
 
 def renamed(stored: dict[str, Any]) -> dict[str, Any]:
-    return {SHORT.get(name, name): value for name, value in stored.items()}
+    return {WHOLE.get(name, name): value for name, value in stored.items()}
 
 
-def shortened(item: dict[str, Any], seen: set[str]) -> dict[str, Any]:
-    """A settled token's item, in DynamoDB JSON, as a later version writes it. Adds its names to those `seen`."""
+def lengthened(item: dict[str, Any], seen: set[str]) -> dict[str, Any]:
+    """A settled token's item, in DynamoDB JSON, as the previous version wrote it. Adds the names it has now to those `seen`."""
+    seen.update(item)
     item = renamed(copy.deepcopy(item))
     waiters, answers = item["waiters"]["M"].values(), item.get("answers", {"L": []})["L"]
-    for stored in (*waiters, *answers, *filter(None, [item.get(SHORT["completedBy"])])):
-        stored["M"] = renamed(stored["M"])
-        if (arn := stored["M"].get(SHORT["execution"], {}).get("S", "")).startswith(OWN):
-            del stored["M"][SHORT["execution"]]
-            stored["M"][OWN_EXECUTION] = {"S": arn.removeprefix(OWN)}
+    for stored in (*waiters, *answers, *filter(None, [item.get("completedBy")])):
         seen.update(stored["M"])
-    seen.update(item)
+        stored["M"] = renamed(stored["M"])
+        if OWN_EXECUTION in stored["M"]:
+            stored["M"]["execution"] = {"S": OWN + stored["M"].pop(OWN_EXECUTION)["S"]}
+    for stored in waiters:
+        stored["M"].setdefault("unwrap", {"BOOL": False})
     return item
 
 
@@ -132,17 +134,17 @@ def test_are_read_as_those_with_whole_names(
 ) -> None:
     population, seen = Population(clock(), *strict_fakes), set[str]()
     before, stream = shown(api, stack), Stream(stack)
-    whole = {it["id"]["S"]: it for it in settled_items(stack)}
-    short = {id_: shortened(it, seen) for id_, it in whole.items()}
+    short = {it["id"]["S"]: it for it in settled_items(stack)}
+    whole = {id_: lengthened(it, seen) for id_, it in short.items()}
     assert seen >= {*WHOLE, OWN_EXECUTION}
     assert seen.isdisjoint(SHORT)
-    for item in short.values():
+    for item in whole.values():
         stack.put(item)
     assert shown(api, stack) == before
     records = stream.records("resume_waiters")
     assert len(records) == len(whole)
     for record in records:
-        image = whole[record["dynamodb"]["Keys"]["id"]["S"]]
+        image = short[record["dynamodb"]["Keys"]["id"]["S"]]
         assert token_of(record) == token_of({**record, "dynamodb": {"NewImage": image}})
     assert not any(population.results())
     functions = stack.functions()
@@ -156,10 +158,41 @@ def test_are_read_as_those_with_whole_names(
     assert all(population.results())
 
 
-def test_an_early_completion_is_claimed(stack: MotoStack, api: Api) -> None:
+def test_only_the_stacks_own_executions_lack_their_prefix(
+    stack: MotoStack, clock: FakeClock, strict_fakes: tuple[FakeStepFunctions, FakeDurableFunctions]
+) -> None:
+    Population(clock(), *strict_fakes)
+    waiters = [waiter["M"] for item in settled_items(stack) for waiter in item["waiters"]["M"].values()]
+    stored = {(name, it[name]["S"]) for it in waiters for name in (OWN_EXECUTION, SHORT["execution"]) if name in it}
+    own, *others = EXECUTIONS
+    assert stored == {(OWN_EXECUTION, own.removeprefix(OWN)), *((SHORT["execution"], it) for it in (*others, DURABLE))}
+
+
+@pytest.mark.slow
+def test_the_previous_version_shows_and_resumes_what_this_one_settled(
+    stack: MotoStack,
+    api: Api,
+    clock: FakeClock,
+    strict_fakes: tuple[FakeStepFunctions, FakeDurableFunctions],
+    tmp_path: Path,
+) -> None:
+    population, stream = Population(clock(), *strict_fakes), Stream(stack)
+    for item in settled_items(stack):
+        stack.put(item)  # again, into the stream
+    before, previous = shown(api, stack), PreviousFunctions(stack, tmp_path)
+    previous.use(clock, step_functions_client=strict_fakes[0], lambda_client=strict_fakes[1])
+    old = Api(previous.template, stack.secret("ApiKey"))
+    with previous.in_place():
+        found = shown(old, stack)
+    assert [*map(json.loads, found)] == [*map(json.loads, before)]
+    assert previous.call("resume_waiters", {"Records": stream.records("resume_waiters")}) == {"batchItemFailures": []}
+    assert all(population.results())
+
+
+def test_an_early_completion_of_the_previous_version_is_claimed(stack: MotoStack, api: Api) -> None:
     api.complete_by_key("first", data=1)
     [early] = settled_items(stack)
-    stack.put(shortened(early, set()))
+    stack.put(lengthened(early, set()))
     token = api.create(idempotencyKey="first", traceparent=TRACEPARENT)
     found = api.retrieve(token["id"])
     assert (token["isCached"], found["output"], found["traceparent"]) == (True, "1", TRACEPARENT)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, assert_never
 
-from waitpoints.aws.short_names import OWN_EXECUTION, with_whole_names
+from waitpoints.aws.short_names import OWN_EXECUTION, SHORT, with_short_names, with_whole_names
 from waitpoints.json_text import present
 from waitpoints.token import (
     VERSION,
@@ -75,8 +75,8 @@ def primary_key(id_: str, item: str) -> dict[str, Any]:
     return {"id": {"S": id_}, "item": {"S": item}}
 
 
-def token_item(token: Token) -> dict[str, Any]:
-    """Return a new token's item in DynamoDB JSON."""
+def token_item(token: Token, executions: str = "") -> dict[str, Any]:
+    """Return a new token's item in DynamoDB JSON. `executions` is what the ARNs of the stack's executions begin with."""
     return _item(
         {
             "id": token.id,
@@ -89,11 +89,11 @@ def token_item(token: Token) -> dict[str, Any]:
             "tags": list(token.tags) or None,
             "idempotencyKey": token.idempotency_key,
             "idempotencyKeyExpiresAt": token.idempotency_key_expires_at,
-            "waiters": {key: waiter_map(waiter) for key, waiter in token.waiters.items()},
+            "waiters": {key: waiter_map(waiter, executions) for key, waiter in token.waiters.items()},
             "waiterCount": len(token.waiters),
             "deliveryRules": token.rules and token.rules.members(),
-            "traceparent": _packed_traceparent(token),
-            "createdBy": token.created_by,
+            SHORT["traceparent"]: _packed_traceparent(token),
+            SHORT["createdBy"]: token.created_by,
             "pageTitle": token.page_title,
             SINCE_VERSION: token.since_version,
             "hasMetadata": token.has_metadata or None,
@@ -161,8 +161,8 @@ def claimed_attributes(token_id: str, wanted: Token, expires_at: int) -> dict[st
         "idempotencyKey": wanted.idempotency_key,
         "idempotencyKeyExpiresAt": wanted.idempotency_key_expires_at,
         "tags": list(wanted.tags) or None,
-        "traceparent": _packed_traceparent(wanted),
-        "createdBy": wanted.created_by,
+        SHORT["traceparent"]: _packed_traceparent(wanted),
+        SHORT["createdBy"]: wanted.created_by,
         "hasMetadata": wanted.has_metadata or None,
         "expiresAt": expires_at,
     }
@@ -223,10 +223,14 @@ def is_endless_attachment(item: Item) -> bool:
     return item["item"]["S"] in ATTACHED and "tokenId" in item and "expiresAt" not in item
 
 
-def waiter_map(waiter: Waiter) -> dict[str, Any]:
-    packed = {"handle": _packed(waiter.handle), "registeredAt": waiter.registered_at, "unwrap": waiter.unwrap}
+def waiter_map(waiter: Waiter, executions: str) -> dict[str, Any]:
+    packed = {"handle": _packed(waiter.handle), "registeredAt": waiter.registered_at}
     kind = None if waiter.kind is WaiterKind.STEP_FUNCTIONS else waiter.kind
-    return {**packed, **present({"context": waiter.context or None, "execution": waiter.execution, "kind": kind})}
+    is_own = executions and waiter.execution and waiter.execution.startswith(executions)
+    execution = {OWN_EXECUTION if is_own else "execution": waiter.execution and waiter.execution.removeprefix(executions)}
+    return with_short_names(
+        {**packed, **present({"unwrap": waiter.unwrap or None, "context": waiter.context or None, **execution, "kind": kind})}
+    )
 
 
 def stored_status(outcome: Outcome) -> StoredStatus:
@@ -251,13 +255,14 @@ def outcome_attributes(outcome: Completed | Failed) -> dict[str, Any]:
         case _:
             assert_never(outcome)
     attributes["completedBy"] = outcome.completed_by and _completed_by_map(outcome.completed_by)
-    return present(attributes)
+    return with_short_names(present(attributes))
 
 
 def _completed_by_map(by: CompletedBy) -> dict[str, str]:
     """Return one as it is stored: the usual content type as an empty text, which keeps most items within a write unit."""
     members = by.members()
-    return {**members, "contentType": ""} if members.get("contentType") == USUAL_CONTENT_TYPE else members
+    usual = {"contentType": ""} if members.get("contentType") == USUAL_CONTENT_TYPE else {}
+    return with_short_names(members | usual)
 
 
 def _completed_by(stored: Item) -> CompletedBy:
@@ -321,7 +326,7 @@ def answer_map(answer: Answer) -> dict[str, Any]:
     """Return an approver's answer as it is stored in the token's list `answers`."""
     fields = {} if answer.fields == NO_FIELDS else {"fields": answer.fields}
     signed_in = {"signedIn": present(asdict(answer.signed_in))} if answer.signed_in else {}
-    return {"approver": answer.approver, "action": answer.action, **fields, "at": answer.at, **signed_in}
+    return with_short_names({"approver": answer.approver, "action": answer.action, **fields, "at": answer.at, **signed_in})
 
 
 def _answer(stored: Item) -> Answer:

@@ -1,4 +1,4 @@
-"""The short names of what is written once into a token's item. A later version writes them, and this one reads both forms.
+"""The short names of what is written once into a token's item. 0.4.1 wrote whole names, and both versions read both forms.
 
 DynamoDB bills a token's writes by its item's size, names included. No name here is in an expression, in a filter of the stream
 or in an index, and what it names is written once, so no item has both forms of one.
@@ -31,6 +31,7 @@ WHOLE = {
 }
 """The whole names, by the short ones. A name means the same wherever it is: in the item, a waiter, an answer, `completedBy`."""
 
+SHORT = {whole: short for short, whole in WHOLE.items()}
 OWN_EXECUTION = "x"
 """A waiter's execution in the stack's account and region: its ARN without `own_executions`."""
 
@@ -38,6 +39,11 @@ OWN_EXECUTION = "x"
 def with_whole_names(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item, or a map within one, without short names."""
     return {WHOLE.get(name, name): value for name, value in stored.items()}
+
+
+def with_short_names(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an item's attributes, or those of a map within one, as they are stored."""
+    return {SHORT.get(name, name): value for name, value in attributes.items()}
 
 
 def own_executions(arn: str) -> str:

@@ -156,7 +156,10 @@ class Store:
         is an early completion that ended or that the create does not accept. It is not free if another create has claimed it
         meanwhile.
         """
-        item, metadata = token_item(token), None if token.metadata is None else Document(DocumentKind.METADATA, token.metadata)
+        item, metadata = (
+            token_item(token, self._executions),
+            None if token.metadata is None else Document(DocumentKind.METADATA, token.metadata),
+        )
         documents = [document_item(token, it, self.retention) for it in (document, metadata) if it is not None]
         together = [self._put(item, IS_NEW), *map(self._put, documents)]
         if key is not None:
@@ -177,7 +180,7 @@ class Store:
         Unlike `create`, an expired key is not free: its token may still be waiting. `replaced` is a holder that has ended, or
         that retention has removed.
         """
-        return self._write_with_key("", key, token, now, replaced, [self._put(token_item(token), IS_NEW)])
+        return self._write_with_key("", key, token, now, replaced, [self._put(token_item(token, self._executions), IS_NEW)])
 
     def _write_with_key(
         self,
@@ -411,7 +414,7 @@ class Store:
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
         """Store a waiter on a waiting token (invariant 2). Returns whether it did, and the token as it is now."""
-        changes: Changes = {("waiters", waiter.key): waiter_map(waiter), "waiterCount": Added(1)}
+        changes: Changes = {("waiters", waiter.key): waiter_map(waiter, self._executions), "waiterCount": Added(1)}
         names = {"waiter": waiter.key}
         return self._update(token_id, changes, MAY_TAKE_WAITER, names=names, now=now, maxWaiters=MAX_WAITERS)
 
