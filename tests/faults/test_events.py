@@ -88,15 +88,15 @@ def settle_in_every_way(world: EventWorld) -> None:
     executions = [world.wait(completed), world.wait(late)]
     kept, claimed = unique("order"), unique("order")
     with world.without_fast_path():
-        world.callback(completed, SMALL)
-    world.callback(large, LARGE)
+        world.deliver(completed, SMALL)
+    world.deliver(large, LARGE)
     world.fail(failed, NO)
     for key in (kept, claimed):
         world.complete_by_key(key, SMALL)
     world.create(idempotencyKey=claimed)
     with world.faulty():
         world.come_to_rest()
-    world.pass_time(world.clock() + 600_000)
+    world.advance(600_000)
     outcomes: list[Ending] = [SMALL, Timeout()]
     for execution, token, outcome in zip(executions, (completed, late), outcomes, strict=True):
         world.expect(execution, token, outcome)

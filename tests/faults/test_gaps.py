@@ -69,7 +69,7 @@ def test_a_clock_set_back_during_a_call_does_not_lose_a_late_callback(world: Wor
     execution = world.wait(token)
     world.clock.advance(seconds=600)
     world.clock.slips = 1
-    world.callback(token, SMALL)
+    world.deliver(token, SMALL)
     world.clock.slips = 0
     world.expect(execution, token, Timeout())
     assert world.lost() == []
@@ -89,10 +89,10 @@ def test_a_function_with_a_slow_clock_keeps_the_outcome_of_one_with_a_fast_clock
     token = world.create(timeout="10m")
     early = world.wait(token)
     world.clock.advance(seconds=600)
-    world.callback(token, SMALL)  # by this function's clock the token has timed out
+    world.deliver(token, SMALL)  # by this function's clock the token has timed out
     world.clock.advance(seconds=-2)
     late = world.wait(token)
-    world.callback(token, SMALL)
+    world.deliver(token, SMALL)
     world.come_to_rest()
     for execution in (early, late):
         world.expect(execution, token, Timeout())
@@ -106,7 +106,7 @@ def test_each_of_a_hundred_waiters_is_resumed_whatever_happens_to_the_others(wor
         if number % 3:
             fault = THROTTLED if number % 3 == 1 else LOST_RESPONSE
             execution.waits.fail_next(fault, times=3, handle=execution.handles[-1])
-    world.callback(token, SMALL)
+    world.deliver(token, SMALL)
     results = [result for waits in world.waits.values() for result in waits.results().values()]
     assert sum(result is not None for result in results) < MAX_WAITERS
     world.somebody_died = True  # after a lost answer, the retry gets "gone"
@@ -133,7 +133,7 @@ def test_a_permanent_failure_is_dead_lettered_and_delays_no_other_waiter(world: 
     world.waits[kind].fail_next(refused, times=1_000, handle=executions[1].handles[-1])
     for token in tokens:
         with world.without_fast_path():
-            world.callback(token, SMALL)
+            world.deliver(token, SMALL)
     world.come_to_rest()
     assert world.dead_letters() == [(tokens[1]["id"], code)]
     world.expect(executions[0], tokens[0], SMALL)
@@ -146,7 +146,7 @@ def test_a_permanent_failure_that_is_left_alone_is_dead_lettered_once(world: Wor
     denied, throttled = world.wait(token), world.wait(token)
     denied.waits.fail_next(DENIED, times=1_000, handle=denied.handles[-1])
     throttled.waits.fail_next(THROTTLED, times=12, handle=throttled.handles[-1])
-    world.callback(token, SMALL)
+    world.deliver(token, SMALL)
     world.come_to_rest()
     assert world.dead_letters() == [(token["id"], "AccessDeniedException")]
     world.expect(throttled, token, SMALL)

@@ -42,7 +42,7 @@ def the_stream_and_the_timers_come(world: World) -> None:
 @other()
 def another_callback_comes(world: World) -> None:
     for token in world.tokens:
-        world.callback(token, '"another"', status=None)  # a token with rules may refuse it
+        world.deliver(token, '"another"', status=None)  # a token with rules may refuse it
 
 
 @other()
@@ -61,7 +61,7 @@ def another_execution_waits(world: World) -> None:
 @other(OF_AWS)
 def the_timeout_passes(world: World) -> None:
     world.come_to_rest()
-    world.pass_time(world.clock() + HOUR)
+    world.advance(HOUR)
 
 
 @other(WITH_THE_KEY)
@@ -147,7 +147,7 @@ def finds_something(action: str, has_tokens: bool, has_keys: bool) -> bool:
 
 def come_to_an_end(world: World) -> None:
     for token in world.tokens:  # so that no execution keeps waiting
-        world.callback(token, '"in the end"')
+        world.deliver(token, '"in the end"')
     world.come_to_rest()
 
 

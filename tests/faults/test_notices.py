@@ -95,7 +95,7 @@ def a_timeout(world: NoticeWorld) -> None:
     world.clock.advance(HOUR // 6)
     with world.faulty():
         world.come_to_rest()
-    world.pass_time(world.clock() + HOUR)
+    world.advance(HOUR)
     world.deliver_all()
     world.expect(execution, token, Timeout())
 

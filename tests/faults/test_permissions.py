@@ -101,7 +101,7 @@ finds_it_due(
 finds_it_due("create_token_in_state", lambda world, _, key: world.run_wait("create_token_in_state", {"idempotencyKey": key}))
 finds_it_due("complete_token", lambda world, token, _: world.complete(token, SMALL))
 finds_it_due("complete_by_key", lambda world, _, key: world.complete_by_key(key, SMALL))
-finds_it_due("accept_callback", lambda world, token, _: world.callback(token, SMALL))
+finds_it_due("accept_callback", lambda world, token, _: world.deliver(token, SMALL))
 finds_it_due("accept_delivery", lambda world, token, _: world.deliver(token["endpoint"], '{"id": 1}'))
 finds_it_due(
     "resend_delivery", lambda world, token, _: api(world, "POST", resend_path(world, token["endpoint"], '{"id": 1}'), {})
@@ -151,7 +151,7 @@ for creates in ("create_token", "create_token_in_state"):
 for completes, send in {
     "complete_token": lambda world, token, _, data: world.complete(token, data),
     "complete_by_key": lambda world, _, key, data: world.complete_by_key(key, data),
-    "accept_callback": lambda world, token, _, data: world.callback(token, data),
+    "accept_callback": lambda world, token, _, data: world.deliver(token, data),
     "accept_delivery": lambda world, token, _, data: world.deliver(token["endpoint"], f'{{"id": 1, "data": {data}}}'),
     "complete_token_in_state": lambda world, _, key, data: world.run_task(
         "complete_token_in_state", {"idempotencyKey": key, "data": json.loads(data)}
@@ -181,7 +181,7 @@ def complete_what_nobody_has_created(world: World) -> None:
 @of("accept_callback")
 def send_a_signed_callback(world: World) -> None:
     token = world.create(verify={"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)})
-    world.callback(token, SMALL, signed_with=SECRET)
+    world.deliver(token, SMALL, signed_with=SECRET)
 
 
 @of("accept_callback")
@@ -218,7 +218,7 @@ def hand_a_page_over(world: World) -> None:
 @of("wait_for_token")
 def wait_for_a_large_output_that_is_there(world: World) -> None:
     token = world.create()
-    world.callback(token, LARGE)
+    world.deliver(token, LARGE)
     check_told(four_waits(world, token))
 
 
@@ -227,7 +227,7 @@ def wait_for_a_large_output_that_is_there(world: World) -> None:
 @of("get_packet")
 def look_at_a_large_output(world: World) -> None:
     token = world.create()
-    world.callback(token, LARGE)
+    world.deliver(token, LARGE)
     shown = api(world, "GET", f"{TOKENS}/{token['id']}")
     assert shown["output"] == LARGE
     assert [it["id"] for it in api(world, "GET", TOKENS)["data"]] == [token["id"]]
@@ -474,7 +474,7 @@ def use_a_key_that_is_limited_to_a_tag(world: World) -> None:
 @of("doctor")
 def resume_what_was_left(world: World) -> None:
     by: list[Callable[[], None]] = [lambda: world.pass_on_once("resume_waiters"), lambda: examine(world, command="scanAll")]
-    settle: list[Callable[[Any], None]] = [lambda token: world.fail(token, NO), lambda token: world.callback(token, LARGE)]
+    settle: list[Callable[[Any], None]] = [lambda token: world.fail(token, NO), lambda token: world.deliver(token, LARGE)]
     for resume, end in product(by, settle):
         token = world.create()
         executions = four_waits(world, token)
@@ -490,7 +490,7 @@ def see_at_once_that_nothing_is_left_to_resume(world: World) -> None:
     for _ in range(2):
         token = world.create()
         world.wait(token)
-        world.callback(token, SMALL)
+        world.deliver(token, SMALL)
     with world.faulty():
         world.pass_on_once("resume_waiters")
     assert world.wire.calls == ["dynamodb.BatchGetItem"]
@@ -501,7 +501,7 @@ def undelivered(world: World) -> tuple[dict[str, Any], Execution]:
     token = world.create()
     execution = world.wait(token)
     execution.waits.fail_next(DENIED, times=100)
-    world.callback(token, SMALL)
+    world.deliver(token, SMALL)
     world.pass_on_once("resume_waiters")
     return token, execution
 
@@ -535,7 +535,7 @@ def publish(world: World) -> None:
         client("events").create_event_bus(Name=WITH_ALL["EventBusName"])
     with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": WITH_ALL["EventBusName"]}):
         for token in (world.create(), world.create(metadata={"order": 1})):
-            world.callback(token, SMALL)
+            world.deliver(token, SMALL)
             world.pass_on_once("resume_waiters")
     assert world.dead_letters() == []
 

@@ -18,7 +18,7 @@ def secrets_of(world: World) -> dict[str, str]:
     endpoint = world.put_endpoint()
     world.wait(token)
     world.wait(token)
-    world.callback(token, SMALL, signed_with=SECRET)
+    world.deliver(token, SMALL, signed_with=SECRET)
     return {
         "API key": world.secret("ApiKey"),
         "signing key": world.secret("SigningKey"),

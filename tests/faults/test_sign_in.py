@@ -129,7 +129,7 @@ def an_answer_past_the_timeout(world: SignInWorld) -> None:
     world.clock.advance(HOUR // 2)
     with world.faulty():
         cy.answer(token, "reject", form)
-    world.pass_time(world.clock() + HOUR)
+    world.advance(HOUR)
     world.expect(execution, token, Timeout())
 
 
@@ -228,7 +228,7 @@ def the_first_is_removed(world: SignInWorld) -> None:
 
 def the_timeout_passes(world: SignInWorld) -> None:
     world.come_to_rest()
-    world.pass_time(world.clock() + HOUR // 2)
+    world.advance(HOUR // 2)
 
 
 def the_sessions_key_is_rotated(world: SignInWorld) -> None:

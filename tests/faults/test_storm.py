@@ -38,7 +38,7 @@ def test_nothing_is_lost_in_a_storm(stack: MotoStack, figures: Figures, seed: in
         executions.append((world.wait(token, unwrap), token, unwrap))
 
     def call_back(token: dict[str, Any]) -> None:
-        world.callback(token, chance.choice([SMALL, LARGE]))
+        world.deliver(token, chance.choice([SMALL, LARGE]))
 
     def create(key: str) -> None:
         token = world.create(idempotencyKey=key, timeout="3h")
@@ -82,9 +82,9 @@ def test_nothing_is_lost_in_a_storm(stack: MotoStack, figures: Figures, seed: in
                     thing()
             for number in range(3):
                 meet(number)
-        world.pass_time(world.clock() + 3 * HOUR)
+        world.advance(3 * HOUR)
         for execution, token, unwrap in executions:
-            world.callback(token, SMALL)
+            world.deliver(token, SMALL)
             world.come_to_rest()
             world.expect(execution, token, Timeout(), unwrap)
         lost = world.lost()

@@ -47,11 +47,11 @@ def to(flows: list[str]) -> Callable[[Flow], Flow]:
     return add
 
 
-def pass_time(world: World, due_at: int) -> None:
+def advance_to(world: World, due_at: int) -> None:
     """Move the clock to a token's timeout, with a stop just before it, so that the world sees what comes too early."""
     world.clock.now = max(world.clock.now, due_at - 1)
     world.come_to_rest()
-    world.pass_time(due_at)
+    world.advance(due_at - world.clock.now)
 
 
 @to(TIMERS)
@@ -60,12 +60,12 @@ def a_round(world: World) -> None:
     one, other, ended = (world.create(timeout="2h") for _ in range(3))
     due_at = world.clock() + 2 * HOUR
     with waiting(world, ended, SMALL):
-        world.callback(ended, SMALL)
+        world.deliver(ended, SMALL)
     with waiting(world, one, Timeout()), waiting(world, other, Timeout()):
         world.clock.now = due_at - 2 * MINUTE
         with world.faulty():
             world.come_to_rest()
-        pass_time(world, due_at)
+        advance_to(world, due_at)
 
 
 @to(TIMERS)
@@ -74,14 +74,14 @@ def the_first_round_after_an_hour(world: World) -> None:
     due_at = world.clock() + 71 * MINUTE
     with waiting(world, overdue, Timeout()), waiting(world, near, Timeout()):
         world.rounds.missing = True
-        world.pass_time(world.clock() + HOUR)
+        world.advance(HOUR)
         assert not any(world.token(token["id"]).due_at is None for token in (overdue, near))
         assert not any(world.step_functions.results().values()), "something else has timed it out"
         world.clock.now = due_at - 2 * MINUTE
         world.rounds.missing = False
         with world.faulty():
             world.come_to_rest()
-        pass_time(world, due_at)
+        advance_to(world, due_at)
 
 
 def move_deadline(world: World, token: dict[str, Any], timeout_at: int) -> int:
@@ -101,7 +101,7 @@ def a_deadline_that_is_moved_near(world: World) -> None:
         world.come_to_rest()
         world.lambdas.invoke("start_timers", {})
         timeout_at = move_deadline(world, token, world.clock() + 2 * MINUTE)
-        pass_time(world, timeout_at)
+        advance_to(world, timeout_at)
 
 
 @to(TIMERS)
@@ -110,8 +110,8 @@ def a_deadline_that_is_moved_away(world: World) -> None:
     with waiting(world, token, Timeout()):
         world.come_to_rest()
         timeout_at = move_deadline(world, token, world.clock() + 2 * HOUR)
-        world.pass_time(world.clock() + 10 * MINUTE)  # the message of the first instant comes
-        pass_time(world, timeout_at)
+        world.advance(10 * MINUTE)  # the message of the first instant comes
+        advance_to(world, timeout_at)
 
 
 ASKING: dict[str, Any] = {
@@ -143,11 +143,11 @@ def reminders_and_an_escalation(world: World) -> None:
         world.clock.now = start + 2 * HOUR + 1_000
         world.answer(token, "ann", GO)
         world.come_to_rest()
-    world.pass_time(start + 2 * HOUR + 9 * MINUTE)
+    world.advance(start + 2 * HOUR + 9 * MINUTE - world.clock.now)
     expect_asked(world, token, 1, True, ["ann"])
-    world.pass_time(start + 3 * HOUR + 9 * MINUTE)
+    world.advance(start + 3 * HOUR + 9 * MINUTE - world.clock.now)
     expect_asked(world, token, 2, True, ["ann"])
-    world.pass_time(start + 5 * HOUR)
+    world.advance(start + 5 * HOUR - world.clock.now)
     expect_asked(world, token, 2, True, ["ann"])
 
 
@@ -159,9 +159,9 @@ def a_reminder_whose_deadline_moves_during_it(world: World) -> None:
     world.come_to_rest()
     world.clock.now = start + 2 * HOUR
     timeout_at = move_deadline(world, token, world.clock() + 3 * DAY)
-    world.pass_time(start + 2 * HOUR + 9 * MINUTE)
+    world.advance(start + 2 * HOUR + 9 * MINUTE - world.clock.now)
     expect_asked(world, token, 1, True, [])
-    pass_time(world, timeout_at)
+    advance_to(world, timeout_at)
 
 
 def marks(world: World) -> list[str]:
@@ -180,10 +180,10 @@ def left_undone(world: World) -> Iterator[None]:
     del world.streams["schedule_timeouts"]
     denied = world.wait(marked)
     denied.waits.fail_next(DENIED, times=1_000, handle=denied.handles[-1])
-    world.callback(marked, SMALL)
+    world.deliver(marked, SMALL)
     world.rounds.missing = True
     with waiting(world, overdue, Timeout()):
-        world.pass_time(world.clock() + 2 * HOUR)
+        world.advance(2 * HOUR)
         assert marks(world) == [marked["id"]]
         assert world.token(overdue["id"]).outcome is not None
         denied.waits.fail_no_more()

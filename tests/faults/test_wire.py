@@ -60,6 +60,6 @@ def test_botocore_need_not_be_there_for_what_waits(stack: MotoStack) -> None:
         token = world.create()
         for waits in world.waits.values():
             world.expect(world.wait(token, waits=waits), token, "1")
-        world.callback(token, "1")
+        world.deliver(token, "1")
         world.come_to_rest()
         assert world.lost() == []

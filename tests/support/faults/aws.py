@@ -383,8 +383,9 @@ class Aws:
         self.streams[function].pass_on()
         assert not self.streams[function].pending, "it is not done with its records"
 
-    def pass_time(self, until: int) -> None:
-        """Move the clock to an instant, with a stop wherever a timer may fire."""
+    def advance(self, milliseconds: int) -> None:
+        """Let time pass, and four minutes more, with a stop wherever a timer may fire. `clock.advance` only moves the clock."""
+        until = self.clock.now + milliseconds
         for instant in sorted({until - 61_000, until, until + 1_000, until + 121_000, until + 242_000}):
             self.clock.now = max(self.clock.now, instant)
             self.come_to_rest()

@@ -1,4 +1,7 @@
-"""The callers: they retry an HTTP request after a 5xx, and a waiting state by its Retry."""
+"""The callers: they retry an HTTP request after a 5xx, and a waiting state by its Retry.
+
+Their words are those of `api_gateway.Caller`, but take JSON texts and the status that is expected.
+"""
 
 import json
 import time
@@ -113,12 +116,12 @@ class Callers(Aws):
         self.urls += [created["url"], *(one["url"].partition("?")[0] for one in created.get("links", []))]
         return dict(created)
 
-    def callback(self, token: dict[str, Any], body: str, status: int | None = 200, signed_with: str | None = None) -> None:
-        """A delivery as Stripe sends it, signed if there is a secret; its provider is answered `status`, or None for any."""
+    def deliver(self, to: dict[str, Any], body: str, status: int | None = 200, signed_with: str | None = None) -> None:
+        """Post to a token or an endpoint as Stripe does, signed if there is a secret; the answer's `status` is None for any."""
         headers = JSON
         if signed_with:
-            headers = JSON | sign("stripe", body.encode(), token["url"], time.time(), signed_with).headers
-        answer = self.http("POST", token["url"], body.encode(), headers)
+            headers = JSON | sign("stripe", body.encode(), to["url"], time.time(), signed_with).headers
+        answer = self.http("POST", to["url"], body.encode(), headers)
         assert status in (answer.status, None), answer
 
     def answer(self, token: dict[str, Any], approver: str, choice: str, status: int | None = 200) -> None:
@@ -170,10 +173,6 @@ class Callers(Aws):
     def delete_endpoint(self, endpoint: dict[str, Any]) -> None:
         """A retry after a lost answer finds that it is deleted."""
         self._ask("DELETE", f"{ENDPOINTS}/{endpoint['name']}", b"", 200, 404)
-
-    def deliver(self, endpoint: dict[str, Any], body: str, status: int | None = 200, signed_with: str | None = None) -> None:
-        """A delivery to an endpoint, as `callback` is one to a token."""
-        self.callback(endpoint, body, status, signed_with)
 
     def choose(self, token: dict[str, Any], *fields: tuple[str, str], status: int | None = 200) -> HttpAnswer:
         """A person sends the form of a token's page. The browser follows a redirect to the page itself."""

@@ -100,7 +100,7 @@ def settles(
                 for _ in range(times):
                     act(world, token, *what)
         if "timeout" in asked:
-            world.pass_time(world.clock() + HOUR)
+            world.advance(HOUR)
 
     add(name, plain, key=asked.get("idempotencyKey"))
 
@@ -126,7 +126,7 @@ def waits_late(name: str, outcome: Ending, settle: Callable[..., object], *ways:
 def goes_on_with_a_callback(world: World, token: dict[str, str], *executions: Execution) -> None:
     """The created token can be completed and waited for."""
     with waiting(world, token, SMALL):
-        world.callback(token, SMALL)
+        world.deliver(token, SMALL)
     for execution in executions:
         world.expect(execution, token, SMALL)
 
@@ -152,9 +152,9 @@ def creates(name: str, is_once: bool = False, scopes: tuple[str, ...] = (), **as
         if "idempotencyKey" in asked:
             assert world.create(idempotencyKey=KEY, metadata={"another": 1}) == {**token, "isCached": True}
         if "payloadSchema" in asked:
-            world.callback(token, "{}", status=422)
+            world.deliver(token, "{}", status=422)
         with waiting(world, token, SMALL, WITH_CONTEXT if "metadata" in asked else PLAIN):
-            world.callback(token, SMALL)
+            world.deliver(token, SMALL)
 
     add(name, created)
 
@@ -176,7 +176,7 @@ def create_with_timeout(world: World) -> None:
         token = world.create(timeout="10m")
     with waiting(world, token, Timeout()):
         world.come_to_rest()
-        world.pass_time(world.clock() + 600_000)
+        world.advance(600_000)
 
 
 @flow
@@ -212,14 +212,14 @@ def create_in_a_state_that_waits_until_the_timeout(world: World) -> None:
     with world.faulty():
         execution = world.run_wait("create_token_in_state", {"idempotencyKey": KEY, "timeout": "2h", "unwrap": True})
         world.come_to_rest()
-    world.pass_time(world.clock() + 2 * HOUR)
+    world.advance(2 * HOUR)
     world.expect(execution, world.create(idempotencyKey=KEY), Timeout(), unwrap=True)
 
 
 @flow
 def create_in_a_state_that_joins_a_completed_token(world: World) -> None:
     token = world.create(idempotencyKey=KEY)
-    world.callback(token, LARGE)
+    world.deliver(token, LARGE)
     with world.faulty():
         execution = world.run_wait("create_token_in_state", {"idempotencyKey": KEY})
     world.expect(execution, token, LARGE)
@@ -227,11 +227,11 @@ def create_in_a_state_that_joins_a_completed_token(world: World) -> None:
 
 # Settle
 
-settles("callback", SMALL, World.callback, SMALL)
-settles("callback with a large payload", LARGE, World.callback, LARGE)
+settles("callback", SMALL, World.deliver, SMALL)
+settles("callback with a large payload", LARGE, World.deliver, LARGE)
 settles("complete", SMALL, World.complete, SMALL)
 settles("complete past the timeout", Timeout(), World.complete, SMALL, **LATE)
-settles("callback for three waiters", SMALL, World.callback, SMALL, ways=(PLAIN, UNWRAPPED, PLAIN), timeout="1h")
+settles("callback for three waiters", SMALL, World.deliver, SMALL, ways=(PLAIN, UNWRAPPED, PLAIN), timeout="1h")
 settles("fail", NO, World.fail, NO, ways=(PLAIN, UNWRAPPED, WITH_CONTEXT))
 
 
@@ -250,7 +250,7 @@ def callback_after_the_signing_key_was_rotated(world: World) -> None:
     with waiting(world, token, SMALL):
         world.rotate("SigningKey")
         with world.faulty():
-            world.callback(token, SMALL)
+            world.deliver(token, SMALL)
 
 
 @flow
@@ -277,7 +277,7 @@ def stripe(world: World) -> dict[str, str]:
 
 
 def signed_callback(world: World, token: dict[str, Any], body: str) -> None:
-    world.callback(token, body, signed_with=SECRET)
+    world.deliver(token, body, signed_with=SECRET)
 
 
 RULES: dict[str, Any] = {"verify": stripe, **APPROVED, **SCHEMA}
@@ -287,7 +287,7 @@ settles("callback that matches", SMALL, signed_callback, SMALL, times=2, timeout
 settles("callback that fits", SMALL, signed_callback, SMALL, times=2, timeout="1h", **SCHEMA)
 settles("callback with all rules", SMALL, signed_callback, SMALL, times=2, timeout="1h", **RULES)
 settles("callback with all rules and a large payload", LARGE_AND_APPROVED, signed_callback, LARGE_AND_APPROVED, **RULES)
-settles("callback with rules past the timeout", Timeout(), World.callback, SMALL, **LATE, **APPROVED)
+settles("callback with rules past the timeout", Timeout(), World.deliver, SMALL, **LATE, **APPROVED)
 
 
 @flow
@@ -295,11 +295,11 @@ def callback_that_is_refused_first(world: World) -> None:
     token = world.create(verify=stripe(world), **SCHEMA)
     with waiting(world, token, SMALL):
         with world.faulty():
-            world.callback(token, SMALL, status=401)
-            world.callback(token, SMALL, status=401, signed_with="another secret")
-            world.callback(token, "{}", status=422, signed_with=SECRET)
+            world.deliver(token, SMALL, status=401)
+            world.deliver(token, SMALL, status=401, signed_with="another secret")
+            world.deliver(token, "{}", status=422, signed_with=SECRET)
         assert world.token(token["id"]).outcome is None
-        world.callback(token, SMALL, signed_with=SECRET)
+        world.deliver(token, SMALL, signed_with=SECRET)
 
 
 @flow
@@ -307,9 +307,9 @@ def callback_that_is_passed_over_first(world: World) -> None:
     token = world.create(**APPROVED)
     with waiting(world, token, SMALL):
         with world.faulty():
-            world.callback(token, '{"approved": false}')
+            world.deliver(token, '{"approved": false}')
         assert world.token(token["id"]).outcome is None
-        world.callback(token, SMALL)
+        world.deliver(token, SMALL)
 
 
 @flow
@@ -328,8 +328,8 @@ def create_with_rules(world: World) -> None:
         token = world.create(request_key=unique("call"), **asked)
     assert world.token_ids() == [token["id"]]
     with waiting(world, token, SMALL):
-        world.callback(token, SMALL, status=401)
-        world.callback(token, SMALL, signed_with=SECRET)
+        world.deliver(token, SMALL, status=401)
+        world.deliver(token, SMALL, signed_with=SECRET)
 
 
 # Named keys
@@ -361,7 +361,7 @@ def keep_a_completion_with_a_limited_key_and_find_it_with_another_one(world: Wor
 
 # Metadata
 
-settles("callback for a run that gets metadata", SMALL, World.callback, SMALL, ways=(WITH_CONTEXT, PLAIN), **METADATA)
+settles("callback for a run that gets metadata", SMALL, World.deliver, SMALL, ways=(WITH_CONTEXT, PLAIN), **METADATA)
 
 
 @flow
@@ -423,7 +423,7 @@ settles("complete by key past the timeout", Timeout(), complete_by_key, SMALL, *
 def complete_by_key_what_has_ended(world: World) -> None:
     token = world.create(idempotencyKey=KEY)
     with waiting(world, token, SMALL):
-        world.callback(token, SMALL)
+        world.deliver(token, SMALL)
         with world.faulty():
             answer = world.complete_by_key(KEY, "1")
         assert finds(token, answer)
@@ -474,7 +474,7 @@ comes_first("fail by key before the create", NO, World.fail_key)
 @flow
 def complete_by_key_after_an_earlier_token_has_ended_and_its_key_has_expired(world: World) -> None:
     earlier = world.create(idempotencyKey=KEY, idempotencyKeyTTL="10s")
-    world.callback(earlier, "1")
+    world.deliver(earlier, "1")
     world.clock.advance(seconds=10)
     with world.faulty():
         completed = world.complete_by_key(KEY, SMALL)
@@ -678,7 +678,7 @@ CHOSEN = '{"action":"approve","fields":{"reason":"fine"}}'
 
 # The second time, the browser is shown the decision.
 settles("choose on a page", CHOSEN, World.choose, *CHOICE, times=2, page=PAGE, timeout="1h")
-settles("choose on a page as a program", CHOSEN, World.callback, CHOSEN, times=2, page=PAGE)
+settles("choose on a page as a program", CHOSEN, World.deliver, CHOSEN, times=2, page=PAGE)
 
 
 @flow
@@ -688,8 +688,8 @@ def choose_on_a_page_what_does_not_fit_first(world: World) -> None:
     with waiting(world, token, CHOSEN):
         with world.faulty():
             world.choose(token, ("action", "approve"), ("field.reason", "too long"), status=status)
-            world.callback(token, '{"action": "approve"}', status=status)
-            world.callback(token, SMALL, status=status)
+            world.deliver(token, '{"action": "approve"}', status=status)
+            world.deliver(token, SMALL, status=status)
         assert world.token(token["id"]).outcome is None or world.outcomes_are_open
         world.choose(token, *CHOICE)
 
@@ -723,7 +723,7 @@ def create_with_page(world: World) -> None:
     with world.faulty():
         token = world.create(page=PAGE, idempotencyKey=KEY)
     with waiting(world, token, CHOSEN):
-        world.callback(token, "{}", status=422)
+        world.deliver(token, "{}", status=422)
         world.choose(token, *CHOICE)
 
 
@@ -782,7 +782,7 @@ def answer_that_does_not_decide(world: World) -> None:
     with world.faulty():
         world.answer(token, "ann", CHOSEN)
         world.answer(token, "ann", REJECTED)
-        world.callback(token, CHOSEN, status=None if world.outcomes_are_open else 403)
+        world.deliver(token, CHOSEN, status=None if world.outcomes_are_open else 403)
     assert world.token(token["id"]).outcome is None or world.outcomes_are_open
     world.answer(token, "bo", CHOSEN)
     world.come_to_rest()
@@ -873,9 +873,9 @@ def moves(name: str, before: str, timeout: str | None, **asked: Any) -> None:
             assert now.outcome or answer.status == 200, "it was moved or has ended"
             if now.outcome is None:
                 assert answer.json.get("timeoutAt") == (now.timeout_at and iso(now.timeout_at))
-            world.pass_time(now.timeout_at or world.clock() + 2 * HOUR)
+            world.advance(now.timeout_at - world.clock.now if now.timeout_at else 2 * HOUR)
             if timeout is None:
-                world.callback(token, SMALL, status=None if world.outcomes_are_open else 200)
+                world.deliver(token, SMALL, status=None if world.outcomes_are_open else 200)
 
     add(name, move, key=asked.get("idempotencyKey"))
 
@@ -893,13 +893,13 @@ def wait(world: World) -> None:
     token = world.create()
     with world.faulty():
         execution = world.wait(token)
-    world.callback(token, SMALL)
+    world.deliver(token, SMALL)
     world.come_to_rest()
     world.expect(execution, token, SMALL)
 
 
-waits_late("wait for a completed token", SMALL, World.callback, PLAIN)
-waits_late("wait for a large payload that is there", LARGE, World.callback, UNWRAPPED)
+waits_late("wait for a completed token", SMALL, World.deliver, PLAIN)
+waits_late("wait for a large payload that is there", LARGE, World.deliver, UNWRAPPED)
 
 
 @flow
@@ -921,7 +921,7 @@ def arm_a_short_timer(world: World) -> None:
     with waiting(world, one, Timeout()), waiting(world, other, Timeout()):
         with world.faulty():
             world.come_to_rest()
-        world.pass_time(world.clock() + 600_000)
+        world.advance(600_000)
 
 
 @flow
@@ -934,7 +934,7 @@ def start_a_long_timer(world: World) -> None:
         world.clock.now = due_at - 122_000
         with world.faulty():
             world.come_to_rest()
-        world.pass_time(due_at)
+        world.advance(due_at - world.clock.now)
 
 
 @flow
@@ -944,7 +944,7 @@ def delay_a_timer_that_comes_early(world: World) -> None:
         world.look_at(token)
         with world.faulty():
             world.queues["expire_tokens"].pass_on()
-        world.pass_time(timeout_at)
+        world.advance(timeout_at - world.clock.now)
 
 
 @flow
@@ -958,7 +958,7 @@ def expire(world: World) -> None:
         world.clock.advance(seconds=601)
         with world.faulty():
             world.queues["expire_tokens"].pass_on()
-        world.pass_time(world.clock() + 121_000)
+        world.advance(121_000)
 
 
 # Resume: the fast path resumed no waiter
@@ -970,7 +970,7 @@ def settled_without_a_resume(world: World, *payloads: str) -> None:
         token = world.create()
         executions = [world.wait(token) for _ in range(2)]
         with world.without_fast_path():
-            world.callback(token, payload)
+            world.deliver(token, payload)
         for execution in executions:
             world.expect(execution, token, payload)
 
@@ -995,7 +995,7 @@ def resume_what_is_not_recorded(world: World) -> None:
     token = world.create()
     with waiting(world, token, SMALL):
         with world.without_records():
-            world.callback(token, SMALL)
+            world.deliver(token, SMALL)
         with world.faulty():
             world.come_to_rest()
 
@@ -1006,7 +1006,7 @@ def resume_what_is_denied(world: World) -> None:
     denied, other = world.wait(token), world.wait(token)
     denied.waits.fail_next(DENIED, times=1_000, handle=denied.handles[-1])
     with world.faulty():
-        world.callback(token, SMALL)
+        world.deliver(token, SMALL)
         world.come_to_rest()
     assert set(world.dead_letters()) == {(token["id"], "AccessDeniedException")}
     assert world.lost() == [f"{token['id']} has 1 waiters without a record"]
@@ -1022,7 +1022,7 @@ def resume_a_part_of_a_batch(world: World) -> None:
     for payload in (SMALL, "null", LARGE):
         token = world.create()
         world.expect(world.wait(token), token, payload)
-        world.callback(token, payload)
+        world.deliver(token, payload)
     settled_without_a_resume(world, SMALL)
     with world.faulty():
         world.come_to_rest()

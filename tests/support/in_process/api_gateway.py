@@ -4,7 +4,7 @@ The words are the same on every backend: `create`, `retrieve`, `change` and `com
 `deliver` to its URL, its links or an endpoint; `put_endpoint`; `ask` for what is answered with 200. `wait` begins a wait, of
 which `result` is the end, and `awaited` makes a token for which something waits; time passes by `advance`. On moto `Api` has
 those that go over HTTP, and `World` those without; on the deployed stack `tests/support/e2e/api.py` has all; the client has
-its own, and `Served` the others. Faults' callers also retry, and take JSON texts and the status that they expect.
+its own, and `Served` the others. Faults' callers and the options' `Stack` say what they add to them.
 """
 
 import base64

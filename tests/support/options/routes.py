@@ -59,7 +59,7 @@ _STATUS = {"InvalidRequest": 400, "InvalidNotify": 422, "InvalidPage": 422, "Pay
 
 
 class Stack:
-    """Waitpoints on moto, with every route."""
+    """Waitpoints on moto, with every route. The words are those of every world, for a case; `attempt` ends it by its route."""
 
     def __init__(self, world: World, template: Template) -> None:
         self.world = world
