@@ -30,9 +30,12 @@ COSTS, SCALING, SECURITY = DOCS / "costs.md", DOCS / "scaling.md", DOCS / "secur
 RATES = (1, 100, 1000)  # deliveries a second
 
 README: dict[str, Any] = {"timeout": "24h", "execution": EXECUTION}
-WEBHOOK, APPROVAL = "a webhook", "an approval, with a page"
+WEBHOOK, ONE_STATE, APPROVAL = "a webhook", "the same, in one state", "an approval, with a page"
+SHORTER = 7  # days, beside the default RetentionDays
+TASK_TOKENS = (500, 1000)  # characters, beside the usual 700
 CASES: dict[str, dict[str, Any]] = {
     WEBHOOK: README,
+    ONE_STATE: README | {"one_state": True},
     "a webhook with rules": README | {"rules": SIGNED | FILTERED, "others": False},
 }
 
@@ -42,14 +45,15 @@ def figures(counted: Bench) -> dict[str, str]:
 
     Returns Markdown for each part of the page.
     """
-    waits = {name: counted.wait(**case) for name, case in CASES.items()}
-    waits = {WEBHOOK: waits[WEBHOOK], APPROVAL: answered_page(counted, **README), **waits}
+    waits = wait_of_each_case(counted)
+    others = {length: wait_of_each_case(counted, task_token=length) for length in TASK_TOKENS}
     months = {name: month_of(counted, wait) for name, wait in waits.items()}
+    shorter = [sum(month_of(counted, wait, retention=SHORTER).waits.values()) for wait in waits.values()]
     deliveries = count_deliveries(counted)
     by_key = {f"by key: {step.name}": step for step in deliveries.by_key.steps}
     shown = [
         "Dollars for a million waits, and what they use:",
-        report_waits(months, waits),
+        report_waits(months, waits, shorter, others),
         "Each step's calls to AWS:",
         report_steps(steps(counted, waits[WEBHOOK]) | by_key),
         "Dollars a month for deliveries to one endpoint, with rules, without storage:",
@@ -64,9 +68,15 @@ def figures(counted: Bench) -> dict[str, str]:
     }
 
 
-def month_of(counted: Bench, wait: Wait) -> Month:
-    """Return what a month of a million such waits costs, at the default settings."""
-    return price(Asked(), counted_with(counted, wait), Template.load())
+def wait_of_each_case(counted: Bench, **options: Any) -> dict[str, Wait]:
+    waits = {name: counted.wait(**case, **options) for name, case in CASES.items()}
+    approval = {APPROVAL: answered_page(counted, **README, **options)}
+    return {name: waits[name] for name in (WEBHOOK, ONE_STATE)} | approval | waits
+
+
+def month_of(counted: Bench, wait: Wait, **settings: Any) -> Month:
+    """Return what a month of a million such waits costs, at the default settings but for these."""
+    return price(Asked(**settings), counted_with(counted, wait), Template.load())
 
 
 def report_fixed(month: Month, look: float) -> str:
@@ -93,15 +103,24 @@ def _added(option: Added) -> list[str]:
     return [*(f"{count:+g}" if count else "0" for count in counts), f"{bill.added(option):+.2f}"]
 
 
-def report_waits(months: Mapping[str, Month], waits: Mapping[str, Wait]) -> str:
-    """Return, as Markdown, what waits cost by service, and what each of them uses."""
+def report_waits(
+    months: Mapping[str, Month], waits: Mapping[str, Wait], shorter: Sequence[float], others: Mapping[int, Mapping[str, Wait]]
+) -> str:
+    """Return, as Markdown, what waits cost by service, and what each uses.
+
+    `shorter` is what all costs if tokens are kept for a shorter time, `others` are waits with task tokens of other lengths.
+    """
     dollars = [month.waits for month in months.values()]
     services = [service for service in dollars[0] if any(one[service] for one in dollars)]
     rows = [[service, *(f"{one[service]:.2f}" for one in dollars)] for service in services]
     rows.append(["**all together**", *(f"**{sum(one.values()):.2f}**" for one in dollars)])
+    rows.append([f"kept for {SHORTER} days", *(f"{it:.2f}" for it in shorter)])
     used = {
         "write units": [str(wait.write_units) for wait in waits.values()],
-        "read units": [f"{wait.read_units:g}" for wait in waits.values()],
+        **{
+            f"task token of {length:,} characters": [str(wait.write_units) for wait in other.values()]
+            for length, other in others.items()
+        },
         "bytes in the table": [f"{wait.stored_bytes:,}" for wait in waits.values()],
         "bytes in the indexes": [f"{wait.index_bytes:,}" for wait in waits.values()],
     }

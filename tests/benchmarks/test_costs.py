@@ -88,11 +88,17 @@ class TestAMillionWaits:
         assert {name for name, dollars in waits.items() if not dollars} == {
             *("S3", "SQS", "Secrets Manager", "SES", "EventBridge")
         }
-        assert 0 < sum(waits.values()) <= 12.50
+        assert 0 < sum(waits.values()) <= 12.20
+
+    def test_of_one_state_that_creates_and_waits(self, counted: Bench) -> None:
+        wait = counted.wait(**costs.README, one_state=True)
+        assert [step.name for step in wait.steps if step.over_http] == ["settle and resume"]
+        assert 0 < sum(costs.month_of(counted, wait, retention=7).waits.values()) <= 8.50
+        assert sum(costs.month_of(counted, wait).waits.values()) <= 9.60
 
     def test_lead_docs_costs(self) -> None:
         head = read(costs.COSTS, "make costs").partition("| ---")[0]
-        assert head.splitlines()[-1].startswith(f"|  | {costs.WEBHOOK} | {costs.APPROVAL} |")
+        assert head.splitlines()[-1].startswith(f"|  | {costs.WEBHOOK} | {costs.ONE_STATE} | {costs.APPROVAL} |")
 
     def test_are_those_that_the_settings_ask_for_by_default(self, counted: Bench, months: dict[str, Month]) -> None:
         asked_for = price(Asked(), count(counted, Asked()), Template.load())

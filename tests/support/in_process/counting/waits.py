@@ -162,6 +162,7 @@ class Bench:
         waiters: int = 1,
         durable: bool = False,
         reminded: str | None = None,
+        one_state: bool = False,
     ) -> Wait:
         """Run one wait. It is completed with a payload of that many bytes if it `ends`, else it times out.
 
@@ -169,7 +170,7 @@ class Bench:
 
         `rules` are what the token asks of deliveries. If it asks anything, `others` come, too: one that does not fit is the
         first, and two are late. `webhook` is posted instead of a payload, by each approver of a page that names some. The
-        waiters are executions, or `durable` functions.
+        waiters are executions, or `durable` functions. In `one_state`, a state creates the token and waits for it.
         """
         wait, stream, created_at = Wait(), self.stream(), self.clock()
         self.start_earlier_timers()
@@ -177,9 +178,14 @@ class Bench:
         self.meter.take()
         options = {"timeout": timeout, "idempotencyKey": key, **(rules or {})}
         body = {name: value for name, value in options.items() if value is not None}
-        created: Any = self.step(wait, "create", "create_token", lambda: self.api.create(**body), over_http=True)
+        if one_state:
+            handles = [self._fakes.step_functions.start_task(task_token)]
+            event = {**body, "taskToken": handles[0], "execution": execution}
+            created: Any = self.invoke(wait, "create and wait", "create_token_in_state", event)
+        else:
+            created = self.step(wait, "create", "create_token", lambda: self.api.create(**body), over_http=True)
+            handles = [self.register(wait, created["id"], task_token, execution, durable) for _ in range(waiters)]
         token_id = created["id"]
-        handles = [self.register(wait, token_id, task_token, execution, durable) for _ in range(waiters)]
         if new := stream.records("schedule_timeouts"):
             self.invoke(wait, "start the timer", "schedule_timeouts", {"Records": new})
         if moved:
@@ -355,8 +361,8 @@ class Bench:
         step.of_a_round, step.log_bytes, step.log_lines, step.metrics = True, 0, 0, frozenset()
         step.calls = [call for call in step.calls if call.operation in OF_ONE_TOKEN]
 
-    def invoke(self, wait: Wait, name: str, function: str, event: Any) -> None:
-        self.step(wait, name, function, lambda: self._stack.call(function, event))
+    def invoke(self, wait: Wait, name: str, function: str, event: Any) -> Any:
+        return self.step(wait, name, function, lambda: self._stack.call(function, event))
 
     def step(
         self,
