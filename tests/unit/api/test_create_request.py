@@ -26,8 +26,9 @@ class TestCreate:
         assert api.retrieve(answer.json["id"])["status"] == "WAITING"
 
     def test_accepts_every_value_at_its_limit(self, api: Api) -> None:
-        created = api.create(idempotencyKey="k" * 2048, tags=["\N{GRINNING FACE}" * 64] * 10)
-        assert api.retrieve(created["id"])["idempotencyKey"] == "k" * 2048
+        for key in ("k" * 2048, "\N{GRINNING FACE}" * 1024, " "):
+            created = api.create(idempotencyKey=key, tags=["\N{GRINNING FACE}" * 64] * 10)
+            assert api.retrieve(created["id"])["idempotencyKey"] == key
 
     @pytest.mark.parametrize(
         ("body", "message"),
@@ -37,6 +38,9 @@ class TestCreate:
             (b"[" * 2000 + b"]" * 2000, "nested deeper than 500 levels"),
             (b'{"timeout": NaN}', "Invalid JSON"),
             ({"idempotencyKey": "k" * 2049}, "2048"),
+            ({"idempotencyKey": "\N{GRINNING FACE}" * 1024 + "k"}, "idempotencyKey must be 2048 characters or less"),
+            (b'{"idempotencyKey": "k\\ud800"}', "half of a surrogate pair"),
+            ({"idempotencyKey": ""}, "must not be empty"),
             ({"tags": [1]}, 'Tag 1 must be a string at "tags"'),
             ({"tags": ["ok", "t" * 129]}, "128"),
             ({"tags": "t" * 129}, "128"),

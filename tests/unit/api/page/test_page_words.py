@@ -1,4 +1,4 @@
-"""The words of the page, in every language."""
+"""The words of pages and of notices (`api/notices/notice_words`), in every language."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
@@ -32,6 +32,18 @@ class TestWords:
             assert sentence.strip() == sentence != ""
             assert ": " not in re.sub("\u00a0: ", "", sentence) or language != "fr", "French keeps a space before it"
 
+    @pytest.mark.parametrize("language", [language for language in page_words.WORDS if language != "en"])
+    def test_no_notice_is_left_in_english(self, language: str) -> None:
+        words = notice_words.WORDS
+        assert set(words[language].values()) & set(words["en"].values()) == set()
+
+    def test_no_word_of_notices_is_one_of_pages_and_a_sentence_is_of_either(self) -> None:
+        assert notice_words.WORDS["en"].keys() & page_words.WORDS["en"].keys() == set()
+        assert [notice_words.sentence("de", it) for it in ("reminder", "open_until")] == [
+            "Erinnerung: {title}",
+            "Offen bis {time}",
+        ]
+
     def test_a_limit_has_the_languages_decimal_mark(self) -> None:
         assert page_words.problem("de", Problem("too_small", 2.5)) == "Geben Sie 2,5 oder mehr ein."
         assert page_words.problem("en", Problem("too_small", 2.5)) == "Enter 2.5 or more."
@@ -55,7 +67,7 @@ class TestWords:
         assert page_words.limits(language, field) == said
 
     def test_there_are_the_six_languages(self) -> None:
-        assert list(page_words.WORDS) == ["en", "de", "fr", "es", "ja", "zh"]
+        assert list(page_words.WORDS) == list(notice_words.WORDS) == ["en", "de", "fr", "es", "ja", "zh"]
 
     def test_every_problem_has_a_sentence(self) -> None:
         sources = [Path(module.__file__ or "").read_text() for module in (page_fields, page_form)]
