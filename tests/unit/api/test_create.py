@@ -1,4 +1,7 @@
-"""How a request makes a token."""
+"""How a request makes a token, and which texts are a traceparent.
+
+`waitpoints/traceparent`: https://www.w3.org/TR/trace-context-1/#traceparent-header
+"""
 
 import json
 from typing import Any
@@ -11,6 +14,7 @@ from tests.support.in_process.template import Template
 from tests.support.in_process.world import World
 from waitpoints.access.urls import Urls
 from waitpoints.timeouts import Limits
+from waitpoints.traceparent import first_valid
 from waitpoints.wiring import services
 
 
@@ -73,6 +77,34 @@ def test_a_create_that_finds_the_token_changes_nothing_of_it(
     before, shown = world.store.get(token["id"]), api.retrieve(token["id"])
     assert api.create(idempotencyKey="k", **second) == {**token, "isCached": True}
     assert (world.store.get(token["id"]), api.retrieve(token["id"])) == (before, shown)
+
+
+@pytest.mark.parametrize("text", [FIRST, FIRST[:-2] + "00", FIRST[:-2] + "ff"])
+def test_a_traceparent_of_version_00_is_kept_whatever_its_flags(text: str) -> None:
+    assert first_valid(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        FIRST.upper(),
+        f"{FIRST}-",
+        f" {FIRST}",
+        f"{FIRST}\n",
+        f"{FIRST},{FIRST}",
+        f"01{FIRST[2:]}",
+        f"ff{FIRST[2:]}",
+        f"00-{'0' * 32}-00f067aa0ba902b7-01",
+        f"00-4bf92f3577b34da6a3ce929d0e0e4736-{'0' * 16}-01",
+        FIRST.replace("4b", "٤b"),
+        "\ud800" * 55,
+    ],
+)
+def test_any_other_traceparent_is_ignored(text: str | None) -> None:
+    assert first_valid(text) is None
+    assert first_valid(text, FIRST) == FIRST
 
 
 class TestTraceparent:

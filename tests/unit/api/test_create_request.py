@@ -1,4 +1,4 @@
-"""What a request to create a token may say: `api/request_checks`."""
+"""What a request to create a token may say: `api/request_checks`, `waitpoints/idempotency_key`."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,7 @@
-"""Public access tokens of named keys: what they may complete, and when they end (contract Q12 and Q13)."""
+"""Public access tokens of named keys: what they may complete, and when they end (contract Q12 and Q13).
+
+`api/public_token_request`
+"""
 
 import json
 import time
@@ -15,6 +18,10 @@ from tests.support.in_process.world import World
 from tests.support.refusals import is_refused
 from waitpoints.access.api_keys import digest
 from waitpoints.access.credentials import AUDIENCE, ISSUER
+from waitpoints.api.public_token_request import MAX_LIFETIME, lifetime
+from waitpoints.api.request_model import validate
+from waitpoints.api.schemas.public_token import CREATE_PUBLIC_TOKEN_REQUEST
+from waitpoints.errors import InvalidTimeout
 
 MINT = "/api/v1/auth/public-tokens"
 DAY = 86_400  # seconds
@@ -142,3 +149,31 @@ class TestTheTokenThatCreateReturns:
         assert complete(api, public, api.create(tags=["team-a", "team-b"])["id"]).status == 403
         assert complete(api, public, created.json["id"]).status == 200
         assert api.retrieve(created.json["id"])["status"] == "COMPLETED"
+
+
+NOW = 1_800_000_000_999  # milliseconds
+SECONDS = NOW // 1000
+
+
+def asked_lifetime(**asked: Any) -> int:
+    return lifetime(validate(CREATE_PUBLIC_TOKEN_REQUEST, asked).expiration_time, NOW)
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ({}, 3600),
+        ({"expirationTime": "15m"}, 900),
+        ({"expirationTime": "30d"}, MAX_LIFETIME),
+        ({"expirationTime": SECONDS + 1}, 1),
+        ({"expirationTime": SECONDS + MAX_LIFETIME}, MAX_LIFETIME),
+    ],
+)
+def test_a_duration_and_a_time_say_how_long(asked: dict[str, Any], seconds: int) -> None:
+    assert asked_lifetime(**asked) == seconds
+
+
+@pytest.mark.parametrize("written", ["", "soon", "0s", "30d1s", 0, -1, SECONDS, SECONDS + MAX_LIFETIME + 1])
+def test_anything_but_the_next_thirty_days_is_refused(written: str | int) -> None:
+    with pytest.raises(InvalidTimeout, match="in the next 30 days"):
+        asked_lifetime(expirationTime=written)

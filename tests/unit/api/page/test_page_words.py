@@ -1,4 +1,4 @@
-"""The words of pages and of notices (`api/notices/notice_words`), in every language."""
+"""The words of pages and of notices (`notices/notice_words`), in every language."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
