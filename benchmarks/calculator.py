@@ -225,7 +225,7 @@ def price(asked: Asked, counted: Counted, template: Template) -> Month:
     month.waiting[f"State transitions, {asked.transitions} a wait"] = asked.transitions * prices.TRANSITION * millions
     operations = 3 * asked.waiters if asked.durable else 0
     month.waiting[f"Durable operations, {operations} a wait"] = operations * prices.DURABLE_OPERATION * millions
-    month.stack = _standing(counted, asked.doctor, template)
+    month.stack = _standing(counted, asked, template)
     month.table_gb = wait.item_bytes * asked.waits * asked.retention / STORED_DAYS / 1e9
     return month
 
@@ -237,15 +237,18 @@ def _secret_reads(waits: int, wait: Wait) -> float:
     return of_each * min(waits, environments * MONTH / CACHED_FOR)
 
 
-def _standing(counted: Counted, doctor: int, template: Template) -> dict[str, float]:
+def _standing(counted: Counted, asked: Asked, template: Template) -> dict[str, float]:
     """Return what the stack costs however many waits there are."""
-    every_minute, every_while = MONTH / 60, MONTH * 1000 / doctor
+    every_minute, every_while = MONTH / 60, MONTH * 1000 / asked.doctor
     metrics = counted.wait.metrics | counted.start_timers.metrics | counted.doctor.metrics | counted.metrics
+    seldom = {"OldestScan", "OldestWaiting"} if asked.timeout else {"OldestScan"}  # an hour a day, if they have nothing to say
+    metrics = (metrics | {"OldestWaiting"}) - seldom
     polled = POLLERS * MONTH / POLL_SECONDS / 1e6 * prices.SQS_REQUEST
     has_notices = _exists(template.body["Resources"]["NoticeQueue"], template)
     return {
         **_resources(template),
         f"{len(metrics)} custom metrics": len(metrics) * prices.METRIC,
+        f"{len(seldom)} metrics, an hour a day": len(seldom) * prices.METRIC / 24,
         f"`StartTimers`, {every_minute:,.0f} runs": bill.runs(counted.start_timers, every_minute),
         f"The doctor, {every_while:,.0f} runs": bill.runs(counted.doctor, every_while),
         "The timer queue, polled while idle": polled,

@@ -63,7 +63,7 @@ def figures(counted: Bench) -> dict[str, str]:
     people = count_notices(counted) | count_sign_in(counted)
     return {
         "make costs": "\n\n".join(shown),
-        "make costs: fixed": report_fixed(months[WEBHOOK], look_for_pending(counted, deliveries)),
+        "make costs: fixed": report_fixed(months[WEBHOOK], month_of(counted, Wait()), look_for_pending(counted, deliveries)),
         "make costs: options": report_options(count_options(counted, deliveries) | unawaited | people),
     }
 
@@ -79,11 +79,13 @@ def month_of(counted: Bench, wait: Wait, **settings: Any) -> Month:
     return price(Asked(**settings), counted_with(counted, wait), Template.load())
 
 
-def report_fixed(month: Month, look: float) -> str:
-    """Return, as Markdown, what a stack costs a month however many waits there are, and if an endpoint records deliveries."""
-    rows = [[name, f"{dollars:.2f}"] for name, dollars in month.stack.items() if dollars]
-    together = ["**all together**", f"**{sum(month.stack.values()):.2f}**"]
-    return table(["what", "dollars a month"], [*rows, together, ["with `recordDeliveries`", f"+{look:.2f}"]])
+def report_fixed(used: Month, unused: Month, look: float) -> str:
+    """Return, as Markdown, what a stack costs a month: in use, unused, and if an endpoint records deliveries."""
+    rows = [[name, f"{dollars:.2f}"] for name, dollars in used.stack.items() if dollars]
+    [fewer] = unused.stack.keys() - used.stack.keys()
+    rows += [["**in use**", f"**{sum(used.stack.values()):.2f}**"]]
+    rows += [[f"**unused**: {fewer}", f"**{sum(unused.stack.values()):.2f}**"]]
+    return table(["what", "dollars a month"], [*rows, ["with `recordDeliveries`", f"+{look:.2f}"]])
 
 
 def look_for_pending(counted: Bench, deliveries: Deliveries) -> float:

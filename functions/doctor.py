@@ -7,9 +7,11 @@ schedule, and by a command of an operator or a gradual deployment:
 A scheduled run repairs what is pending, marked or overdue, and scans the next segments of the table. A scan also deletes what
 was recorded and has ended.
 
-The metric `Unrepaired`, which has an alarm, counts the tokens and deliveries that remain. The answer lists their ids.
+The metric `Unrepaired`, which has alarms, counts the tokens and deliveries that remain. Each run sends it, so that one that
+does nothing is missed. The answer lists their ids.
 `OldestScan` is the number of seconds since the last full scan began: each item has been read since. `OldestWaiting` is the
-number of days that the oldest token without a timeout has waited. The log line lists the oldest ones.
+number of days that the oldest token without a timeout has waited. The log line lists the oldest ones. A metric is billed for
+the hours in which it is sent: these two are sent while they have something to say, when it is over, and once a day.
 """
 
 from collections.abc import Callable
@@ -27,6 +29,7 @@ from waitpoints.wiring import services
 SHOWN = 1000  # ids of each kind in the answer
 LAST_READ = 240_000  # milliseconds before the function's timeout: read nothing later than this
 LAST_START = 30_000  # and begin no repair later than this
+LATE = 172_800_000  # milliseconds: a scan in time is not older, and the alarm's threshold is two hours more
 LAST_DELIVERY = 600_000  # nor of a delivery later than this: the tokens have the rest of the time
 
 services.build_at_start(lambda s: (s.timers, s.step_functions_client))
@@ -79,8 +82,10 @@ def measured(report: Report) -> dict[str, Any]:
     counts = {"items": report.items, "repaired": repaired, "unrepaired": len(report.repairs.remaining) + len(pending)}
     telemetry.measure("Unrepaired", counts["unrepaired"])
     telemetry.count("RepairedByDoctor", counts["repaired"])
-    if report.oldest_scan is not None:
+    is_run = report.oldest_scan is not None
+    if report.oldest_scan is not None and (report.scan_ended or report.oldest_scan > LATE):
         telemetry.measure("OldestScan", report.oldest_scan // 1000)
+    if is_run and (report.oldest or report.had_oldest or report.scan_ended):
         days = (services.now() - report.oldest[0][0]) / DAY if report.oldest else 0
         telemetry.measure("OldestWaiting", round(days, 3))
         if report.oldest:

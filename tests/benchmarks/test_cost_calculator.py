@@ -155,7 +155,9 @@ class TestAMonth:
         stack = month(waits=1).stack
         assert stack["2 secrets"] == 0.80
         assert stack[f"{len(found)} alarms on {alarms} metrics"] == pytest.approx(alarms * 0.10)
-        assert stack["4 custom metrics"] == pytest.approx(1.20)  # TokensCreated, the timers' and the doctor's two
+        assert stack["3 custom metrics"] == pytest.approx(0.90)  # TokensCreated, the timers' and the doctor's
+        assert stack["2 metrics, an hour a day"] == pytest.approx(0.025)  # the doctor's other two
+        assert month(waits=1, timeout=None).stack["4 custom metrics"] == pytest.approx(1.20)  # a token without one waits
         assert stack["The timer queue, polled while idle"] == pytest.approx(0.26, abs=0.005)
 
     def test_has_the_alarm_of_forgotten_tokens_if_it_is_asked_for(self) -> None:

@@ -39,7 +39,7 @@ def test_the_readme_stays_short() -> None:
 
 def test_the_readme_says_what_a_stack_costs_that_is_hardly_used() -> None:
     costs = (ROOT / "docs" / "costs.md").read_text()
-    [fixed] = re.findall(r"^\| \*\*all together\*\* \| \*\*([\d.]+)\*\* \|$", costs, re.MULTILINE)
+    [fixed] = re.findall(r"^\| \*\*in use\*\* \| \*\*([\d.]+)\*\* \|$", costs, re.MULTILINE)
     assert f"costs about ${float(fixed):.0f} a month" in README
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cloudwatch import Alarm, Metric, evaluate
+from tests.support.cloudwatch import EXTRA, Alarm, Metric, evaluate
 from tests.support.in_process.template import CHANNELS, Template
 
 TEMPLATE = Template.load({"LongestWaitDays": "7", **CHANNELS})
@@ -168,6 +168,32 @@ def test_a_function_in_the_background_that_keeps_failing_is_told_and_one_crash_i
     assert rings("BackgroundFailedAlarm", errors(**{function: every(HOUR, DAY)}), DAY) is None
 
 
+WORKED = {"TimersBehindAlarm": ("TimersBehind", MINUTE), "DoctorMissingAlarm": ("Unrepaired", 15 * MINUTE)}
+
+
+@pytest.mark.parametrize("works", [0, 1, 30 * HOUR])
+@pytest.mark.parametrize("name", WORKED)
+def test_a_function_that_does_no_work_any_more_rings(name: str, works: float) -> None:
+    """Not started, failed, timed out, or run to no effect: its metric, sent where its work is done, is missing in each case.
+
+    Lambda counts an invocation, and no error, of a function that does nothing, so its own metrics cannot replace this one:
+    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    """
+    metric, apart = WORKED[name]
+    alarm = ALARMS[name]
+    runs = dict.fromkeys(every(apart, works), 0.0) if works else {}
+    told = rings(name, {metric: runs}, 60 * HOUR)
+    most = (alarm.properties["EvaluationPeriods"] + EXTRA + 1) * alarm.period
+    assert told is not None
+    assert told - works <= most
+    assert rings(name, {metric: dict.fromkeys(every(apart, 60 * HOUR), 0.0)}, 60 * HOUR) is None
+
+
+def test_timers_that_stay_behind_ring_though_their_function_runs() -> None:
+    runs = {at: float(at >= 10 * MINUTE) for at in every(MINUTE)}
+    assert rings("TimersBehindAlarm", {"TimersBehind": runs}) == 15 * MINUTE
+
+
 class TestTheDoctor:
     def test_tells_that_something_is_undone_until_it_was_seen_finished(self) -> None:
         """Also if it makes a round a day, and if it makes none any more."""
@@ -188,6 +214,11 @@ class TestTheDoctor:
         """The pass that ended last is at most two days old when the next one ends."""
         ages = {at: float(at % DAY + DAY) for at in range(0, 10 * DAY, apart)}
         assert rings("OldestScanAlarm", {"OldestScan": ages}, 10 * DAY) is None
+
+    def test_rings_as_early_though_only_late_scans_and_ends_are_told(self) -> None:
+        late = {at: float(at) for at in range(2 * DAY, 4 * DAY, 15 * MINUTE)}
+        states = ALARMS["OldestScanAlarm"].states({"OldestScan": {0: 0.0} | late | {4 * DAY: float(DAY)}}, 10 * DAY)
+        assert [hour for hour, state in enumerate(states) if state == "ALARM"] == [*range(50, 96)]
 
     def test_that_falls_behind_rings_and_does_not_stop_until_a_pass_is_young(self) -> None:
         def ring(apart: int) -> list[str]:
@@ -223,6 +254,12 @@ class TestATokenThatNobodyEnds:
     def test_never_rings_if_it_ends_within_its_days_or_if_there_is_none(self, apart: int) -> None:
         assert set(self.states(lambda at: min(at, 7 * DAY) / DAY, apart, 9)) == {"OK"}
         assert set(self.states(lambda _: 0, apart, 9)) == {"OK"}
+
+    def test_rings_as_well_if_only_rounds_with_something_to_say_tell(self) -> None:
+        """While it waits, once when it has ended, and once a day."""
+        rounds = {float(at): at / DAY for at in range(0, 9 * DAY, 15 * MINUTE)} | {9.0 * DAY: 0.0, 10.0 * DAY: 0.0}
+        states = self.ALARM.states({"OldestWaiting": rounds}, 12 * DAY)
+        assert [hour for hour, state in enumerate(states) if state == "ALARM"] == [*range(7 * 24, 9 * 24)]
 
     def test_goes_on_ringing_if_no_round_tells_that_it_has_ended(self) -> None:
         states = self.ALARM.states({"OldestWaiting": {0.0: 7.5}}, 9 * DAY)

@@ -75,6 +75,10 @@ class Report:
     cursor: ScanCursor
     oldest: tuple[Waiting, ...] = ()
     """The oldest tokens that wait without a timeout."""
+    had_oldest: bool = False
+    """Whether the run before knew of such a token."""
+    scan_ended: bool = False
+    """Whether this run ended a full scan, as one does each day."""
     oldest_scan: int | None = None
     """Milliseconds since the last full scan began: no item was last read before that."""
     error: Exception | None = None
@@ -113,9 +117,11 @@ class Doctor:
         job = ScanJob(state.cursor, state.choose(now), known, marks, has_time_to_read, has_time, overdue)
         report, is_remembered = self._scan(job, state, now)
         self._overdue.pass_over(slices, report.repairs.remaining)
-        state = state.after(report.cursor if is_remembered else state.cursor, now, report.oldest)
+        before, state = state, state.after(report.cursor if is_remembered else state.cursor, now, report.oldest)
         self._store.save_state(state)
-        report = replace(report, cursor=state.cursor, oldest_scan=self._clock() - state.last_scan)
+        ended = state.cursor.is_at_end and not before.cursor.is_at_end
+        report = replace(report, cursor=state.cursor, had_oldest=bool(before.oldest), scan_ended=ended)
+        report = replace(report, oldest_scan=self._clock() - state.last_scan)
         return _with_deliveries(report, deliveries)
 
     def try_reading(self) -> None:
