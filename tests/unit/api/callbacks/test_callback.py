@@ -1,4 +1,7 @@
-"""What becomes of a delivery to a callback URL: the order of its checks, and deliveries that settle nothing."""
+"""What becomes of a delivery to a callback URL: the order of its checks, and deliveries that settle nothing.
+
+`callbacks/output_check`
+"""
 
 from typing import Any
 
@@ -8,7 +11,9 @@ from tests.support.callbacks import assert_untouched, complete, signed
 from tests.support.in_process.api_gateway import JSON, Api
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.world import World
-from waitpoints.token import iso
+from tests.support.refusals import is_refused
+from waitpoints.api.callbacks.output_check import fits
+from waitpoints.token import Document, DocumentKind, iso
 
 SCHEMA = {"type": "object", "required": ["approved"], "properties": {"approved": {"type": "boolean"}}}
 IP = "192.0.2.1"
@@ -76,3 +81,29 @@ class TestOrder:
         headers = {"webhook-request-origin": "example.com"}
         answer = api.request(method, token["url"][:-1] + "x?challenge=abc&validationToken=abc", b"", headers)
         assert (answer.status, answer.error) == (401, "Invalid URL, hash doesn't match")
+
+
+class TestPayloadSchema:
+    def test_refuses_a_delivery_that_does_not_fit_and_takes_the_next(self, api: Api, world: World) -> None:
+        token = api.create(payloadSchema=SCHEMA)
+        says = '"type" at #/properties/approved/type'
+        answer = is_refused(world, lambda: api.deliver(token, b'{"approved": "secret-text"}'), 422, says, is_counted=True)
+        assert "secret-text" not in answer.text
+        assert api.deliver(token, b'{"approved": true}').status == 200
+        assert api.retrieve(token["id"])["output"] == b'{"approved": true}'.decode()
+
+
+PAGE = '{"title": "Go?", "actions": [{"id": "yes", "label": "Yes"}]}'
+
+
+@pytest.mark.parametrize(
+    ("document", "output", "accepted"),
+    [
+        (Document(DocumentKind.SCHEMA, '{"type": "boolean"}'), "true", True),
+        (Document(DocumentKind.SCHEMA, '{"type": "boolean"}'), "1", False),
+        (Document(DocumentKind.PAGE, PAGE), '{"action": "yes", "fields": {}}', True),
+        (Document(DocumentKind.PAGE, PAGE), '{"action": "no", "fields": {}}', False),
+    ],
+)
+def test_an_early_completion_fits_the_document_of_the_create(document: Document, output: str, accepted: bool) -> None:
+    assert fits(document, output) is accepted
