@@ -84,10 +84,10 @@ class TestARun:
         for apart in (24 * 60 * MINUTE, QUARTER, 0):
             doctor({})
             clock.advance(apart)
-        told = [
-            line.split('"OldestScan":[')[1].split(".")[0] for line in capsys.readouterr().out.splitlines() if "Oldest" in line
-        ]
+        lines = capsys.readouterr().out.splitlines()
+        told = [line.split('"OldestScan":[')[1].split(".")[0] for line in lines if '"OldestScan":[' in line]
         assert told == ["87300", "174600", "175500"]  # the third of six runs ends it, and two are late
+        assert sum('"Unrepaired":[0.0]' in line for line in lines) == 6, "DoctorMissingAlarm lives on it"
 
     def test_repairs_what_is_marked_even_if_no_segment_is_due(
         self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, waits: FakeWaits

@@ -16,6 +16,7 @@ from tests.support.in_process.event_sources import failures, queue_event
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.settling import complete
+from tests.support.in_process.template import Context
 from tests.support.timer_events import TimerEvents
 from waitpoints import ids
 from waitpoints.aws.services.queues import pause_after
@@ -323,3 +324,27 @@ def test_the_last_valid_instant_is_accepted_by_every_service(timers: TimerEvents
     assert services.store.get(token_id).due_at == 253_402_300_799_000
     stack.call("start_timers", {})
     assert api.retrieve(token_id)["timeoutAt"] == "9999-12-31T23:59:59.000Z"
+
+
+def test_each_run_says_whether_it_is_in_time_and_one_that_fails_before_its_work_says_nothing(
+    timers: TimerEvents, stack: MotoStack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TimersBehindAlarm lives on it: a run that has no time for its work is behind, and one that fails sends no value."""
+
+    def behind() -> list[float]:
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"TimersBehind":[' in line]
+        return [value for line in lines for value in line["TimersBehind"]]
+
+    stack.call("start_timers", {})
+    assert behind() == [0]
+    timers.clock.advance(HOUR)
+    with monkeypatch.context() as patch:
+        patch.setattr(Context, "get_remaining_time_in_millis", lambda _: 0)
+        stack.call("start_timers", {})
+    [milliseconds] = behind()
+    assert milliseconds > 50 * MINUTE
+    with monkeypatch.context() as patch:
+        patch.setattr(type(services.timer_starter), "start", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            stack.call("start_timers", {})
+    assert behind() == []
