@@ -242,6 +242,15 @@ def test_a_sender_posts_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert text.headers["idempotency-key"] == "d1"
 
 
+@pytest.mark.parametrize(
+    ("body", "content"), [(b"\xff", b"\xff"), ("té", b"t\xc3\xa9"), ({"é": 1}, b'{"\xc3\xa9": 1}'), (None, b"null")]
+)
+def test_what_is_posted_is_bytes_or_a_text_or_else_json(body: Any, content: bytes) -> None:
+    sent = routes.delivery("https://a", body, {"Content-Type": "text/plain"} if isinstance(body, str) else None)
+    kind = "text/plain" if isinstance(body, str) else "application/json"
+    assert (sent.url, sent.body, sent.headers) == ("https://a", content, {"content-type": kind})
+
+
 def test_an_answer_that_a_rule_refuses_says_which_calls_go_round_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise routes.Refused(routes.NOT_MATCHING)
