@@ -45,24 +45,11 @@ def read_all(index: Any, until: int, limit: int = 1000, start: Cursor = Cursor()
     return found
 
 
-def test_has_every_token_with_a_timeout_from_its_create_on(store: Store, index: DueIndex) -> None:
-    timed = [make(store, START + n * HOUR) for n in range(8)]
-    make(store, None)
-    found = read_all(index, START + 7 * HOUR)
-    assert sorted(found, key=lambda timer: timer.due_at) == [Timer(token.id, token.due_at or 0) for token in timed]
-
-
 def test_keeps_a_token_that_has_settled_and_says_that_it_no_longer_waits(store: Store, index: DueIndex) -> None:
     settled, waiting, gone = make(store, START + 5), make(store, START + 6), ids.new_id(START)
     store.complete(settled.id, Completed(START, Output("1")), ALL_CHECKED)
     assert {timer.token_id for timer in read_all(index, START + HOUR)} == {settled.id, waiting.id}
     assert index.find_waiting([settled.id, waiting.id, gone]) == {waiting.id}
-
-
-def test_reads_from_an_instant_to_an_instant_both_included(store: Store, index: DueIndex) -> None:
-    tokens = [make(store, START + n) for n in range(5)]
-    found = read_all(index, START + 3, start=Cursor(START + 1))
-    assert {timer.token_id for timer in found} == {token.id for token in tokens[1:4]}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 7])
@@ -72,10 +59,6 @@ def test_reads_on_within_one_instant(store: Store, index: DueIndex, limit: int) 
     found = read_all(index, START + 1, limit)
     assert index.shards == LIST_SHARDS
     assert sorted(timer.token_id for timer in found) == sorted(token.id for token in tokens)
-
-
-def test_of_a_new_stack_begins_at_0(index: DueIndex) -> None:
-    assert index.cursors() == [Cursor()] * index.shards
 
 
 def test_moves_a_cursor_only_from_where_it_was_read(index: DueIndex) -> None:

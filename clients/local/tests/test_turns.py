@@ -1,6 +1,5 @@
 """Locks that end with the process that has them."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,15 +14,6 @@ held = hold(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)
 """
-
-
-def test_a_lock_is_held_until_it_is_closed(tmp_path: Path) -> None:
-    lock = tmp_path / "lock"
-    assert not turns.is_held(lock)
-    held = turns.hold(lock)
-    assert turns.is_held(lock)
-    os.close(held)
-    assert not turns.is_held(lock)
 
 
 def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
