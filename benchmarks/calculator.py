@@ -36,6 +36,7 @@ docs/costs.md says more."""
 TOO_LARGE = "The doctor's runs would need more than a day to read this table: see docs/scaling.md."
 LEAST_PAYLOAD = 12  # bytes: {"body": ""}
 DAY = 86_400_000  # milliseconds
+FIXED = ("polled", "custom metrics", "an hour a day", "alarms on")  # parts of the stack's names of which some are free
 LONGEST_TIMEOUT = 3650 * DAY
 
 
@@ -103,6 +104,8 @@ class Month:
     stack: dict[str, float] = field(default_factory=dict)
     waiting: dict[str, float] = field(default_factory=dict)
     table_gb: float = 0
+    free: float = 0
+    """What the free tier takes off, where nothing else of the account uses it, without that of what waits."""
 
 
 def asked(settings: Sequence[str]) -> Asked:
@@ -227,7 +230,30 @@ def price(asked: Asked, counted: Counted, template: Template) -> Month:
     month.waiting[f"Durable operations, {operations} a wait"] = operations * prices.DURABLE_OPERATION * millions
     month.stack = _standing(counted, asked, template)
     month.table_gb = wait.item_bytes * asked.waits * asked.retention / STORED_DAYS / 1e9
+    month.free = _free(asked, counted, month)
     return month
+
+
+def _free(asked: Asked, counted: Counted, month: Month) -> float:
+    """Return the dollars that an account with nothing else in it does not pay, of the offers that do not end."""
+    own = sum(not step.of_a_round for step in counted.wait.steps) * asked.waits
+    runs = {"start_timers": MONTH / 60, "doctor": MONTH * 1000 / asked.doctor}
+    seconds = own * (MILLISECONDS / 1000 + asked.cold / 100 * INIT) * MEMORY
+    seconds += sum(bill.RUN_SECONDS[name] * times for name, times in runs.items()) * bill.DOCTOR_GB
+    seconds += month.table_gb * DOCTOR_SECONDS * STORED_DAYS * bill.DOCTOR_GB
+    stored = (counted.wait.stored_bytes + counted.wait.index_bytes) * asked.waits * asked.retention / STORED_DAYS / 1e9
+    fixed = {part: sum(dollars for name, dollars in month.stack.items() if part in name) for part in FIXED}
+    used = [
+        (min(own + sum(runs.values()), prices.FREE_INVOCATIONS) / 1e6, prices.INVOCATION),
+        (min(seconds, prices.FREE_GB_SECONDS) / 1e6, prices.GB_SECOND),
+        (min(stored, prices.FREE_TABLE_GB), prices.TABLE_GB_MONTH),
+        (min(month.waits["Logs"] / prices.LOG_GB, prices.FREE_LOG_GB), prices.LOG_GB),
+        (min(month.waits["Transfer out"] / prices.OUT_GB, prices.FREE_OUT_GB), prices.OUT_GB),
+        (min((month.waits["SQS"] + fixed["polled"]) / prices.SQS_REQUEST, prices.FREE_SQS / 1e6), prices.SQS_REQUEST),
+        (min((fixed["custom metrics"] + fixed["an hour a day"]) / prices.METRIC, prices.FREE_METRICS), prices.METRIC),
+        (min(fixed["alarms on"] / prices.ALARM_METRIC, prices.FREE_ALARM_METRICS), prices.ALARM_METRIC),
+    ]
+    return sum(amount * price for amount, price in used)
 
 
 def _secret_reads(waits: int, wait: Wait) -> float:

@@ -85,7 +85,11 @@ def report_fixed(used: Month, unused: Month, look: float) -> str:
     [fewer] = unused.stack.keys() - used.stack.keys()
     rows += [["**in use**", f"**{sum(used.stack.values()):.2f}**"]]
     rows += [[f"**unused**: {fewer}", f"**{sum(unused.stack.values()):.2f}**"]]
-    return table(["what", "dollars a month"], [*rows, ["with `recordDeliveries`", f"+{look:.2f}"]])
+    rows += [["with `recordDeliveries`", f"+{look:.2f}"]]
+    for name, it in {"unused": unused, "a million webhooks": used}.items():
+        alone = sum(it.stack.values()) + sum(it.waits.values()) - it.free
+        rows += [[f"{name}, with the free tier", f"{alone:.2f}"]]
+    return table(["what", "dollars a month"], rows)
 
 
 def look_for_pending(counted: Bench, deliveries: Deliveries) -> float:

@@ -25,6 +25,11 @@ SECRET_MONTH, ALARM_METRIC, DASHBOARD_MONTH = 0.40, 0.10, 3.00
 METRIC = 0.30
 SECRET, ALARM, DASHBOARD = "AWS::SecretsManager::Secret", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"
 
+# What every account has free each month, without an end. That of the HTTP API and of S3 ends after a year, or is a credit
+FREE_INVOCATIONS, FREE_GB_SECONDS, FREE_SQS = 1e6, 400_000, 1e6
+FREE_METRICS, FREE_ALARM_METRICS = 10, 10
+FREE_LOG_GB, FREE_OUT_GB, FREE_TABLE_GB = 5, 100, 25
+
 
 def http_requests(requests: float) -> float:
     """Return the dollars for the HTTP API's requests of a month."""

@@ -10,7 +10,7 @@ from benchmarks import bill, costs, prices
 from benchmarks.calculator import Asked, Month, count, price
 from benchmarks.figures import read
 from tests.support.in_process.counting.options import answered_page
-from tests.support.in_process.counting.waits import Bench, bench
+from tests.support.in_process.counting.waits import Bench, Wait, bench
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import Template
 
@@ -78,6 +78,17 @@ def test_the_calculator_counts_people_as_the_page_does(counted: Bench) -> None:
 def test_a_reminder_without_a_mail_costs_a_timer(counted: Bench) -> None:
     reminded = count(counted, Asked(page=True, reminders=1)).people
     assert reminded == {"Mail": 0, "Reminders, 1 a wait": pytest.approx(4, abs=1)}
+
+
+def test_the_free_tier_takes_off_what_a_stack_uses_of_it_and_no_more(counted: Bench) -> None:
+    """Of a stack that nobody uses: its runs, polls, metrics and ten of the metrics that alarms watch, but no secret."""
+    unused = costs.month_of(counted, Wait())
+    left = sum(unused.stack.values()) - unused.free
+    assert 0 < left - 2 * prices.SECRET_MONTH - 13 * prices.ALARM_METRIC < 0.20
+    large = costs.month_of(counted, counted.wait(**costs.README), waits=10**9)
+    assert large.free == pytest.approx(
+        0.20 + 0.4 * prices.GB_SECOND + 25 * 0.25 + 5 * 0.50 + 100 * 0.09 + 0.2628 + 7.083 * 0.30 + 10 * 0.10, abs=0.01
+    )
 
 
 class TestAMillionWaits:
