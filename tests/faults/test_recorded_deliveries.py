@@ -20,7 +20,7 @@ from tests.support.faults.world import Timeout, World
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.webhook_signer import sign
 from tools.openapi.operations import ENDPOINTS
-from waitpoints.aws.items import TOKEN, plain
+from waitpoints.aws.items import TOKEN, plain, token_from
 from waitpoints.wiring import services
 
 SECRET = "the secret of a provider"
@@ -111,10 +111,10 @@ class RecordingWorld(World):
     def _wrong_with_records(self) -> Iterator[str]:
         """A finished row says what its delivery did, and each outcome of a recorded delivery has its row."""
         rows, by_token, alive = self.rows(), dict[str, str](), self.token_ids()
-        images = {image["id"]["S"]: plain(image) for image in self._images(TOKEN) if image["id"]["S"] in alive}
+        images = {image["id"]["S"]: token_from(plain(image)) for image in self._images(TOKEN) if image["id"]["S"] in alive}
         for token_id, token in images.items():
-            if record := token.get("completedBy", {}).get("record"):
-                by_token[token_id] = record
+            if (by := getattr(token.outcome, "completed_by", None)) and by.record:
+                by_token[token_id] = by.record
         for record in by_token.values():
             if record not in rows and record not in self.deleted:
                 yield f"{record} settled a token and has no row"

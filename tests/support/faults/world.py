@@ -15,6 +15,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from waitpoints.api.representation import retrieved
 from waitpoints.approvers import answer_members, answers_text, hand_overs_text
 from waitpoints.aws.items import digest
+from waitpoints.aws.short_names import with_whole_names
 from waitpoints.json_text import object_of
 from waitpoints.token import (
     Completed,
@@ -37,6 +38,7 @@ class Timeout:
     """The outcome of a token that nobody completed in time."""
 
 
+OF_OUTCOME = ("status", "completedAt", "output", "outputStoredAt", "error", "completedBy")
 PAYLOADS = ("Ünïcode", r"\u00dcn\u00efcode", "x" * 16, "out of stock", "Deploy?", "ord_4711")
 """Parts of what is sent in the flows: outputs, an error, a page and metadata."""
 
@@ -153,10 +155,8 @@ class World(Callers):
     def _wrong_with_token(self, token: Token) -> Iterator[str]:
         written = [image for image in self._images("token") if image["id"]["S"] == token.id]
         outcomes = [
-            json.dumps(
-                [image.get(name) for name in ("status", "completedAt", "output", "outputStoredAt", "error", "completedBy")]
-            )
-            for image in written
+            json.dumps([image.get(name) for name in OF_OUTCOME])
+            for image in map(with_whole_names, written)
             if image["status"]["S"] != "WAITING"
         ]
         yield from self._wrong_with_answers(token, written)
