@@ -33,8 +33,9 @@ test("nobody waits long for an issuer that is slow, and signs in when it no long
   assert.match(await main(tab), FAILED);
   assert.deepEqual(await cookies(tab), []);
   resumeIssuer();
-  for (let tries = 0; tab.url() !== PAGE; tries += 1) {
-    assert.ok(tries < 60, await main(tab));
+  const until = performance.now() + 60_000; // a page that was refused in a row pauses for ten seconds, however fast this clicks
+  while (tab.url() !== PAGE) {
+    assert.ok(performance.now() < until, await main(tab));
     await choose(tab, "Sign in again"); // the issuer remembers them
   }
   assert.match(await main(tab), /Pay ACME\?.*You answer as ann@example\.com/s);
