@@ -23,13 +23,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from waitpoints import telemetry
 from waitpoints.doctor.repair import Defect, DeliveryRepairs
 from waitpoints.doctor.scan import Report
-from waitpoints.scan_state import DAY, ScanCursor
+from waitpoints.scan_state import DAY, LATE, ScanCursor
 from waitpoints.wiring import services
 
 SHOWN = 1000  # ids of each kind in the answer
 LAST_READ = 240_000  # milliseconds before the function's timeout: read nothing later than this
 LAST_START = 30_000  # and begin no repair later than this
-LATE = 172_800_000  # milliseconds: a scan in time is not older, and the alarm's threshold is two hours more
 LAST_DELIVERY = 600_000  # nor of a delivery later than this: the tokens have the rest of the time
 
 services.build_at_start(lambda s: (s.timers, s.step_functions_client))
@@ -82,18 +81,23 @@ def measured(report: Report) -> dict[str, Any]:
     counts = {"items": report.items, "repaired": repaired, "unrepaired": len(report.repairs.remaining) + len(pending)}
     telemetry.measure("Unrepaired", counts["unrepaired"])
     telemetry.count("RepairedByDoctor", counts["repaired"])
-    is_run = report.oldest_scan is not None
-    if report.oldest_scan is not None and (report.scan_ended or report.oldest_scan > LATE):
-        telemetry.measure("OldestScan", report.oldest_scan // 1000)
-    if is_run and (report.oldest or report.had_oldest or report.scan_ended):
-        days = (services.now() - report.oldest[0][0]) / DAY if report.oldest else 0
-        telemetry.measure("OldestWaiting", round(days, 3))
-        if report.oldest:
-            telemetry.note(oldestWaiting=[token_id for _, token_id in report.oldest])
+    if report.oldest_scan is not None:
+        measure_ages(report, report.oldest_scan)
     segments = f"{report.cursor.next - len(report.cursor.partial)} of {report.cursor.segments}"
     found = {**{str(kind): ids for kind, ids in remaining.items()}, "pending": pending}
     telemetry.note(**counts, segments=segments, **{kind: len(ids) for kind, ids in found.items()})
     return {**counts, **{kind: ids[:SHOWN] for kind, ids in found.items()}}
+
+
+def measure_ages(report: Report, oldest_scan: int) -> None:
+    """Measure how long ago the last full scan began, and for how long the oldest token has waited, if that says something."""
+    if report.scan_ended or oldest_scan > LATE:
+        telemetry.measure("OldestScan", oldest_scan // 1000)
+    if report.oldest or report.had_oldest or report.scan_ended:
+        days = (services.now() - report.oldest[0][0]) / DAY if report.oldest else 0
+        telemetry.measure("OldestWaiting", round(days, 3))
+    if report.oldest:
+        telemetry.note(oldestWaiting=[token_id for _, token_id in report.oldest])
 
 
 def shown_cursor(cursor: ScanCursor) -> dict[str, Any]:

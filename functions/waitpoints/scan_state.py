@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 DAY = 86_400_000  # milliseconds
+LATE = 2 * DAY  # a scan in time is not older. The alarm's threshold is above it
 MOST_OLDEST = 10  # so that the next one is known when the oldest has ended
 
 type Key = tuple[str, str]

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.cloudwatch import EXTRA, Alarm, Metric, evaluate
 from tests.support.in_process.template import CHANNELS, Template
+from waitpoints.scan_state import LATE
 
 TEMPLATE = Template.load({"LongestWaitDays": "7", **CHANNELS})
 NAMES = {name: {"Ref": name, "QueueName": name} for name in TEMPLATE.body["Resources"]}
@@ -216,7 +217,7 @@ class TestTheDoctor:
         assert rings("OldestScanAlarm", {"OldestScan": ages}, 10 * DAY) is None
 
     def test_rings_as_early_though_only_late_scans_and_ends_are_told(self) -> None:
-        late = {at: float(at) for at in range(2 * DAY, 4 * DAY, 15 * MINUTE)}
+        late = {at: float(at) for at in range(LATE // 1000, 4 * DAY, 15 * MINUTE)}
         states = ALARMS["OldestScanAlarm"].states({"OldestScan": {0: 0.0} | late | {4 * DAY: float(DAY)}}, 10 * DAY)
         assert [hour for hour, state in enumerate(states) if state == "ALARM"] == [*range(50, 96)]
 

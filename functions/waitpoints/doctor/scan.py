@@ -120,8 +120,8 @@ class Doctor:
         before, state = state, state.after(report.cursor if is_remembered else state.cursor, now, report.oldest)
         self._store.save_state(state)
         ended = state.cursor.is_at_end and not before.cursor.is_at_end
-        report = replace(report, cursor=state.cursor, had_oldest=bool(before.oldest), scan_ended=ended)
-        report = replace(report, oldest_scan=self._clock() - state.last_scan)
+        age = self._clock() - state.last_scan
+        report = replace(report, cursor=state.cursor, had_oldest=bool(before.oldest), scan_ended=ended, oldest_scan=age)
         return _with_deliveries(report, deliveries)
 
     def try_reading(self) -> None:
