@@ -124,7 +124,7 @@ def report_waits(
     used = {
         "write units": [str(wait.write_units) for wait in waits.values()],
         **{
-            f"task token of {length:,} characters": [str(wait.write_units) for wait in other.values()]
+            f"write units, {length:,}-character task token": [str(wait.write_units) for wait in other.values()]
             for length, other in others.items()
         },
         "bytes in the table": [f"{wait.stored_bytes:,}" for wait in waits.values()],

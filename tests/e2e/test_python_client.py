@@ -9,14 +9,14 @@ from waitpoints_client import Waitpoints
 
 pytest.register_assert_rewrite("tests.client_and_stack.test_client_contract")
 from tests.client_and_stack.test_client_contract import *  # noqa: E402, F403 - its tests run here again
-from tests.client_and_stack.test_client_contract import (  # noqa: E402
+from tests.client_and_stack.test_client_contract import (  # noqa: E402 - after the rewrite
     Served,
     TestAskWhoSignsIn,
     TestPeopleWhoSignIn,
 )
-from tests.support.e2e.api import Api  # noqa: E402
-from tests.support.e2e.secrets import Secrets  # noqa: E402
-from waitpoints_local.stack import Stack  # noqa: E402
+from tests.support.e2e.api import Api  # noqa: E402 - after the rewrite
+from tests.support.e2e.secrets import Secrets  # noqa: E402 - after the rewrite
+from waitpoints_local.stack import Stack  # noqa: E402 - after the rewrite
 
 del TestAskWhoSignsIn, TestPeopleWhoSignIn  # test_sign_in.py has a stack at which people can
 

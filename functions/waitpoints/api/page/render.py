@@ -24,7 +24,7 @@ from waitpoints.token import Completed, Outcome, Token
 from waitpoints.wiring import services
 
 MAX_ANSWER = 6_000_000  # bytes of a document as JSON: Lambda answers 6 MiB at most, headers included
-MOST_BYTES = 12  # of a character in JSON, as which the usual page is not written again
+MOST_BYTES = 12  # that a character takes in JSON. So only a large document is encoded to be measured
 MAX_RADIOS = 7  # more choices are a list to open
 
 
