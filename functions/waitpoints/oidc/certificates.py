@@ -5,8 +5,13 @@ from importlib.util import LazyLoader, find_spec, module_from_spec
 
 import cryptography
 
-_spec = find_spec("cryptography.x509")
-if _spec and _spec.loader and _spec.name not in sys.modules:
-    _spec.loader = LazyLoader(_spec.loader)
-    vars(cryptography)["x509"] = sys.modules[_spec.name] = module_from_spec(_spec)
-    _spec.loader.exec_module(sys.modules[_spec.name])
+
+def _put_off(name: str) -> None:
+    spec = find_spec(f"cryptography.{name}")
+    if spec and spec.loader and spec.name not in sys.modules:
+        spec.loader = LazyLoader(spec.loader)
+        vars(cryptography)[name] = sys.modules[spec.name] = module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[spec.name])
+
+
+_put_off("x509")
