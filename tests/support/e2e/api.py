@@ -116,7 +116,10 @@ class Api(Caller):
         return described["status"], described.get("error")
 
     def history(self, execution: str) -> list[str]:
-        """The types of an execution's events, in order."""
+        """The types of the events of an execution, or of a durable function's, in order."""
+        if "/durable-execution/" in execution:
+            answer = self.stack.client("lambda").get_durable_execution_history(DurableExecutionArn=execution)
+            return [event["EventType"] for event in answer["Events"]]
         answer = self.stack.client("stepfunctions").get_execution_history(executionArn=execution, maxResults=1000)
         return [event["type"] for event in answer["events"]]
 

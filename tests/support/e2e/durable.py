@@ -51,11 +51,6 @@ class Durable:
     def describe(self, execution: str) -> Any:
         return self._functions.get_durable_execution(DurableExecutionArn=execution)
 
-    def history(self, execution: str) -> list[str]:
-        """The types of an execution's events."""
-        events = self._functions.get_durable_execution_history(DurableExecutionArn=execution)["Events"]
-        return [event["EventType"] for event in events]
-
     def stop(self, execution: str) -> None:
         self._functions.stop_durable_execution(DurableExecutionArn=execution)
 
