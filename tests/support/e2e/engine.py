@@ -147,6 +147,11 @@ class Run:
         return [event["type"] for event in self.execution["events"]]
 
     @property
+    def submitted(self) -> list[str]:
+        """What each task that waits for its token was answered when it sent it."""
+        return [it["taskSubmittedEventDetails"]["output"] for it in self.execution["events"] if it["type"] == "TaskSubmitted"]
+
+    @property
     def hours(self) -> int:
         stamps = [datetime.fromisoformat(event["timestamp"]).timestamp() for event in self.execution["events"]]
         assert stamps == sorted(stamps)

@@ -483,18 +483,19 @@ def what_nothing_answers_fails_at_once_with_the_line_that_helps() -> bool:
 
 
 def a_queue_that_is_not_here_fails_only_outside_a_test() -> bool:
-    run, plain = Run(machine(A=QUEUE), tested={}), Run(machine(A=QUEUE)).ended()
+    run, plain = Run(machine(A=QUEUE), {"a": 1}, tested={}), Run(machine(A=QUEUE)).ended()
     [(number, token)] = run.waits().items()
     kind = run.kinds[number - 1]
-    done = send("success", taskToken=token, output="7"), run.ended().output, plain.execution["error"]
-    return (kind, done) == ("TaskScheduled", ("", 7, "SQS.SdkClientException"))
+    done = send("success", taskToken=token, output="7"), run.ended().output, run.submitted, plain.execution["error"]
+    return (kind, done) == ("TaskScheduled", ("", 7, ["{}"], "SQS.SdkClientException"))
 
 
 def a_test_can_say_that_a_token_is_not_sent() -> bool:
     known = len(handles)
-    run = Run(machine(A=ASKS), tested={"unsent": ["A"]})
+    run = Run(machine(A=ASKS), {"a": 1}, tested={"unsent": ["A"]})
     [token] = run.waits().values()
-    return (send("failure", taskToken=token, error="No"), run.ended().execution["error"], len(handles)) == ("", "No", known)
+    seen = send("failure", taskToken=token, error="No"), run.ended().execution["error"], len(handles), run.submitted
+    return seen == ("", "No", known, ["{}"])
 
 
 def children_of_a_map_say_in_which_items_they_wait() -> bool:
