@@ -1,4 +1,4 @@
-"""The smoke test on broken stacks fails at the line that names what is broken, and at no other before it."""
+"""Where a role, a route or an event source is broken, the smoke test fails at the line that names it, and before at none."""
 
 import time
 from collections.abc import Iterator

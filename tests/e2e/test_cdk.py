@@ -1,4 +1,4 @@
-"""The construct for CDK, used as its page says: its types, its resources, and a state machine that waits for a token."""
+"""The construct for CDK, in Node.js as its page says, and deployed: types, resources, a machine that waits for a token."""
 
 import json
 import re

@@ -157,12 +157,6 @@ def test_the_version_of_the_stack_is_in_its_outputs_and_its_console(waitpoints: 
         assert theirs.startswith(f"stack {version.read()} (")
 
 
-def test_an_unknown_stack_is_an_error(waitpoints: CommandLine) -> None:
-    unknown = waitpoints.run("list", "--stack", "nope", **waitpoints.by_name())
-    assert unknown.returncode == 1
-    assert unknown.stderr.startswith("Error: No stack nope in us-east-1 of this account: check its name")
-
-
 def test_logs_have_the_lines_about_a_token(waitpoints: CommandLine) -> None:
     token = waitpoints.json("create")
     with waitpoints.start("logs", token["id"], "--follow", "--json") as logs:

@@ -215,9 +215,3 @@ def test_a_list_of_many_stays_quick(stack: Stack, many: str, subtests: pytest.Su
     pages = tokens_of(stack) // (LIST_SHARDS * sum(LISTED.read_ahead)) + 2  # the partitions are of about the same size
     variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "OLDEST": many, "NEEDLE": NEEDLE, "PAGES": str(pages)}
     runner.run(subtests, "console_many.test.mjs", **variables)
-
-
-def test_the_page_is_in_the_outputs(api: Api, stack: Stack) -> None:
-    assert outputs(stack)["ConsoleUrl"] == f"{stack.api_url}/console"
-    answer = api.send(outputs(stack)["ConsoleUrl"], method="GET")
-    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")

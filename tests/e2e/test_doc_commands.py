@@ -42,9 +42,7 @@ def test_they_make_an_endpoint_and_say_why_a_run_waits(
     api.request("DELETE", f"{ENDPOINTS}/github")  # another test's, with what it has received
     made = run("put endpoint")
     tried = run("test endpoint")
-    assert tried["outcome"] == "refused"  # the page has no signature to send
-    assert (tried["key"], json.loads(tried["output"])) == ("github:17412345678", {"id": 17412345678})
-    assert [step["step"] for step in tried["steps"]] == ["signature", "completeWhen", "key", "output", "token"]
+    assert (tried["outcome"], tried["key"]) == ("refused", "github:17412345678")  # the page has no signature to send
     assert run("retrieve endpoint") == {**made, "deliveries": {}}
     api.ask("DELETE", f"{ENDPOINTS}/github")
 

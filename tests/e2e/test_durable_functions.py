@@ -1,4 +1,4 @@
-"""Lambda durable functions wait for tokens of the deployed stack, through the client and AWS's own SDK."""
+"""Lambda durable functions wait for tokens with AWS's own SDK: the emulator's engine calls them, and roles may resume them."""
 
 import json
 import os

@@ -17,7 +17,6 @@ from tests.support.e2e.recording import record
 from tests.support.e2e.secrets import Secrets
 from tests.support.e2e.waiting import until
 from tests.support.webhook_signer import sign
-from tools.openapi import answers
 from tools.openapi.operations import ENDPOINTS, TOKENS
 
 SECRET = "the-secret-of-the-provider"
@@ -38,9 +37,7 @@ def put(api: Api, url: str, secrets: Secrets | None, scheme: Any = GITHUB, **set
     """Put an endpoint that records what is signed, or one that takes everything."""
     verify = {**scheme, "secret": secrets.make("e2e-endpoints", SECRET)} if secrets else "none"
     recorded = {"recordDeliveries": "1d"} if secrets else {}
-    made = api.ask("PUT", url, {"key": "body.id", "verify": verify, **recorded, **settings})
-    answers.EndpointObject.model_validate(made)
-    return made
+    return api.ask("PUT", url, {"key": "body.id", "verify": verify, **recorded, **settings})
 
 
 def deliver(api: Api, endpoint: Any, body: Any, secret: str = SECRET) -> int:
@@ -59,7 +56,6 @@ def received(api: Api, endpoint: Any, **body: Any) -> Any:
 def send(api: Api, delivery: Any, **body: Any) -> Any:
     """Send a delivery again, and return what became of it."""
     sent = api.ask("POST", f"{ENDPOINTS}/{delivery['endpoint']}/deliveries/{delivery['id']}/resend", body)
-    answers.RecordedDelivery.model_validate(sent)
     assert sent["resendOf"] == delivery["id"]
     return sent
 

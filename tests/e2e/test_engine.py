@@ -1,4 +1,4 @@
-"""The local engine keeps its promises about task tokens, time, ends, data, limits and threads: see engine_probes.py."""
+"""In the emulator's process, its engine keeps its promises about task tokens, time, ends, data and limits: engine_probes.py."""
 
 import pytest
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.programs import ended
-from tools.run import chosen_parameters, chosen_port, how_to_go_on
+from tools.run import how_to_go_on
 from tools.stack import ROOT
-from waitpoints_local.stack import LocalError, Stack, free_port
+from waitpoints_local.stack import Stack, free_port
 
 PATIENCE = 300  # seconds, in which another process may build first
 KEYS = {
@@ -173,20 +173,6 @@ def test_a_port_in_use_is_refused_with_a_way_out(tmp_path: Path) -> None:
 
     assert process.returncode != 0
     assert f"Port {port} is in use: stop the program that uses it, or choose another with PORT=…" in output
-
-
-@pytest.mark.parametrize("port", ["http", "80", "99999", "-1", ""])
-def test_an_invalid_port_is_refused_with_the_accepted_range(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
-    monkeypatch.setenv("PORT", port)
-    with pytest.raises(LocalError, match="choose a number from 1024 to 65535"):
-        chosen_port()
-
-
-@pytest.mark.parametrize("parameters", ["EventBusName", "BrandName='Acme", "EventBusName: default"])
-def test_an_invalid_parameter_is_refused_with_the_accepted_form(monkeypatch: pytest.MonkeyPatch, parameters: str) -> None:
-    monkeypatch.setenv("PARAMETERS", parameters)
-    with pytest.raises(LocalError, match="write NAME=VALUE"):
-        chosen_parameters()
 
 
 def test_make_hands_its_variables_on(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Trigger.dev's own SDK, unchanged, against the deployed stack: every test of tests/sdk is a subtest here."""
+"""Trigger.dev's own SDK, unchanged, in Node.js and by API Gateway's routes: every test of tests/sdk is a subtest here."""
 
 import json
 

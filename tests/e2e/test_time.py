@@ -1,4 +1,4 @@
-"""Hours pass in moments on the deployed stack, for one execution: its waits, its retries, and the tokens that it waits for."""
+"""Hours pass in moments by the engine's clock of one execution: its waits, its retries, and the tokens that it waits for."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from waitpoints_client.ops.deployed import Deployed
 from tests.support.e2e.api import Api
 from tests.support.e2e.states import task
 from waitpoints_local.clocks import Skipped
-from waitpoints_local.machine.clock import ClockProblem, skip, time_out
+from waitpoints_local.machine.clock import ClockProblem, skip
 from waitpoints_local.stack import Stack
 
 HOUR, DAY = 3600, 86_400
@@ -75,14 +75,6 @@ def test_a_state_retries_for_hours(api: Api, stack: Stack, deployed: Deployed, d
         ("Ask", "timeout", 1),
     ]
     assert (described(execution)["status"], described(execution)["error"]) == ("FAILED", "WaitpointTimeoutError")
-
-
-def test_a_token_times_out_at_once(api: Api, stack: Stack, deployed: Deployed, described: Callable[[str], Any]) -> None:
-    token = api.create(timeout="30d")
-    time_out(deployed, token["id"])
-    assert api.retrieve(token)["status"] == "TIMED_OUT"
-    with pytest.raises(ClockProblem, match="has ended"):
-        time_out(deployed, token["id"])
 
 
 def test_an_execution_that_does_not_exist_is_named(deployed: Deployed) -> None:

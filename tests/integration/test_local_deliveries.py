@@ -241,6 +241,8 @@ class TestTheCommand:
         passed_over = run("orders", "{}", "--json")
         assert (passed_over.exit_code, json.loads(passed_over.stdout)["outcome"]) == (1, "notMatching")
         assert passed_over.stderr == "Error: The delivery completes nothing: it is notMatching\n"
+        unknown = run("nonsense", "{}")
+        assert (unknown.exit_code, "No endpoint is called nonsense, and a token's id" in unknown.stderr) == (2, True)
         monkeypatch.setattr(deliver_command, "_send", lambda *_: None)
         uncounted = run("orders", "{}")
         assert (uncounted.exit_code, "not counted yet: `waitpoints endpoints get orders` says" in uncounted.stderr) == (0, True)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.in_process.template import parse
 from tools import checkout
-from tools.run import PAYLOAD, Steps, chosen_parameters, how_to_go_on, shortened
+from tools.run import PAYLOAD, Steps, chosen_parameters, chosen_port, how_to_go_on, shortened
 from tools.stack import ROOT
 from tools.zip_file import files_of, packed
 from waitpoints_local.content import parameters
@@ -113,6 +113,20 @@ def test_the_stand_in_is_mentioned_if_the_stack_has_slack_or_teams(has_chat: boo
 def test_the_sender_is_the_parameter_mail_from(monkeypatch: pytest.MonkeyPatch, written: str, sender: str) -> None:
     monkeypatch.setenv("PARAMETERS", written)
     assert chosen_parameters().get("MailFrom", "") == sender
+
+
+@pytest.mark.parametrize("port", ["http", "80", "99999", "-1", ""])
+def test_an_invalid_port_is_refused_with_the_accepted_range(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(LocalError, match="choose a number from 1024 to 65535"):
+        chosen_port()
+
+
+@pytest.mark.parametrize("parameters", ["EventBusName", "BrandName='Acme", "EventBusName: default"])
+def test_an_invalid_parameter_is_refused_with_the_accepted_form(monkeypatch: pytest.MonkeyPatch, parameters: str) -> None:
+    monkeypatch.setenv("PARAMETERS", parameters)
+    with pytest.raises(LocalError, match="write NAME=VALUE"):
+        chosen_parameters()
 
 
 def test_a_step_with_a_tokens_id_fits_100_columns(capsys: pytest.CaptureFixture[str]) -> None:
