@@ -4,6 +4,7 @@ import os
 import tempfile
 from dataclasses import fields, replace
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from waitpoints_client import __version__
@@ -70,7 +71,8 @@ def test_a_stack_runs_as_long_as_its_emulator_lives(tmp_path: Path) -> None:
     assert serving.find(9001, tmp_path) == STACK
     assert serving.find_all(tmp_path) == [STACK]
     assert serving.find(9002, tmp_path) is None
-    os.close(running.lock)
+    Timer(0.2, os.close, [running.lock]).start()
+    assert EmulatorFolder(9001, tmp_path / "9001").has_died(patience=30)
     assert serving.find(9001, tmp_path) is None
     assert serving.find_all(tmp_path) == []
 
