@@ -26,7 +26,10 @@ class TestInAState:
             {"success": True, "settled": False},
         ]
 
-    @pytest.mark.parametrize("payload", [{"idempotencyKey": "a", "waitpointId": "b"}, {"idempotencyKey": None}])
+    @pytest.mark.parametrize(
+        "payload",
+        [{"idempotencyKey": "a", "waitpointId": "b"}, {"idempotencyKey": None, "waitpointId": "b"}, {"waitpointId": 7}, {}],
+    )
     def test_refuses_two_names_or_none(self, payload: Any) -> None:
         with pytest.raises(InvalidRequest):
             self.invoke(payload)
