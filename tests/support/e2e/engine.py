@@ -14,19 +14,20 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-KEYS = {"AWS_ACCESS_KEY_ID": "LOCALENGINE", "AWS_SECRET_ACCESS_KEY": "secret"}
-os.environ.update(LOG_LEVEL="CRITICAL", AUTH="true", GATEWAY_PORT="4566", **KEYS)
+# ministack reads its environment on import
+os.environ.update(LOG_LEVEL="CRITICAL", AUTH="true", GATEWAY_PORT="4566")
+os.environ.update(AWS_ACCESS_KEY_ID="LOCALENGINE", AWS_SECRET_ACCESS_KEY="secret")
 
-from ministack import app as app_module  # noqa: E402 - it reads its environment on import
-from ministack.core import router  # noqa: E402 - as above
-from ministack.services import lambda_durable, stepfunctions  # noqa: E402 - as above
+from ministack import app as app_module
+from ministack.core import router
+from ministack.services import lambda_durable, stepfunctions
 
-from tests.support.patience import PATIENCE  # noqa: E402 - as above
-from waitpoints_local import clock_route, process_mends  # noqa: E402 - as above
-from waitpoints_local.durable_clock import DurableExecutions  # noqa: E402 - as above
-from waitpoints_local.interpreter import engine, services, stand_ins  # noqa: E402 - as above
+from tests.support.patience import PATIENCE
+from waitpoints_local import clock_route, process_mends
+from waitpoints_local.durable_clock import DurableExecutions
+from waitpoints_local.interpreter import engine, services, stand_ins
 
-__all__ = ["KEYS", "ROLE", "FunctionError", "Run", "call", "client", "functions", "make", "send", "start", "stepfunctions"]
+__all__ = ["ROLE", "FunctionError", "Run", "call", "client", "functions", "make", "send", "start", "stepfunctions"]
 
 ROLE = "arn:aws:iam::000000000000:role/machine"
 HOUR = 3600
