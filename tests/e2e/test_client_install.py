@@ -7,14 +7,13 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from tests.support.programs import printed
+from tests.support.programs import need, printed
 from tests.support.readme import CLIENT_SNIPPETS, json_texts
 from tools.release.client_package import interpreter
 from tools.stack import ROOT
@@ -84,8 +83,8 @@ def test_the_clients_own_tests_run_in_a_clean_environment(shell: Shell) -> None:
 
 
 @pytest.mark.thorough  # test_command_line.py runs the same commands
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
 def test_the_shell_lines_of_the_readme_run_in_a_clean_environment(shell: Shell) -> None:
+    need("curl")
     shell.run('pip install -q "./clients/python[aws]"')
 
     listed, _, rest = shell.run(CLIENT_SNIPPETS["shell"]).partition("status 2\n")

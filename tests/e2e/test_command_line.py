@@ -18,6 +18,7 @@ from tests.support.e2e.api import Api
 from tests.support.e2e.command_line import CommandLine
 from tests.support.patience import PATIENCE
 from tests.support.patterns_doc import INPUTS
+from tests.support.programs import need
 from tests.support.readme import APPROVALS
 from tools import version
 from tools.stack import ROOT
@@ -222,6 +223,7 @@ class TestTry:
 
     @pytest.mark.parametrize("name", APPROVALS)
     def test_runs_a_machine_and_its_curl_line_completes_it(self, waitpoints: CommandLine, name: str) -> None:
+        need("curl")
         (waitpoints.folder / "machine.asl.json").write_text(APPROVALS[name])
         with waitpoints.start("try", "machine.asl.json") as run:
             shown = self.until(run, r"^ +curl ")
@@ -237,6 +239,7 @@ class TestTry:
 
     def ended_by_what_it_prints(self, waitpoints: CommandLine, *words: str) -> list[Any]:
         """Try a machine, and paste the command of each token. Returns the events."""
+        need("curl")
         with waitpoints.start("try", *words, "--json") as run:
             assert run.stdout
             events = []

@@ -15,6 +15,7 @@ from tests.support import patterns_doc, webhook_signer, webhooks_doc
 from tests.support.e2e.api import Api
 from tests.support.e2e.command_line import CommandLine
 from tests.support.e2e.secrets import Secrets
+from tests.support.programs import need
 from tools.openapi.operations import ENDPOINTS
 from tools.stack import LOCAL, ROOT
 from waitpoints_local.stack import clean_environment
@@ -27,6 +28,8 @@ def paste(lines: str, folder: Path, environment: dict[str, str], typed: str = ""
 
 @pytest.fixture
 def with_key(api: Api) -> dict[str, str]:
+    """For the lines of curl."""
+    need("curl")
     return {**os.environ, "API": api.stack.api_url, "KEY": api.stack.api_key, "NO_PROXY": "127.0.0.1,localhost"}
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import uuid
 from dataclasses import asdict
@@ -14,14 +13,13 @@ import pytest
 from tests.support import node
 from tests.support.e2e.api import Api
 from tests.support.e2e.durable import Durable
-from tests.support.programs import printed
+from tests.support.programs import need, printed
 from tests.support.readme import API_SNIPPETS, APPROVALS, DURABLE_SNIPPETS, PATTERNS_SNIPPETS, SNIPPETS, json_texts
 from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 PATTERNS = ROOT / "docs" / "patterns.md"
 PAGE = json.loads(SNIPPETS["page"])
-WITH_CURL = pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
 
 
 def run(command: list[str], stack: Stack, folder: Path = ROOT) -> str:
@@ -109,8 +107,8 @@ def test_items_of_a_map_share_a_token_unless_their_key_names_the_item(api: Api, 
     assert (status, len({it["token"]["id"] for it in made})) == ("SUCCEEDED", 3 if keyed == "as for a map" else 1)
 
 
-@WITH_CURL
 def test_the_curl_lines_create_complete_retrieve_and_list(stack: Stack) -> None:
+    need("curl")
     posted, retrieved, listed = json_texts(run(["sh", "-euc", API_SNIPPETS["curl"]], stack))
     assert posted == {"success": True}
     assert (retrieved["status"], json.loads(retrieved["output"])) == ("COMPLETED", {"approved": True})
@@ -142,8 +140,8 @@ def test_the_lines_ask_a_person(api: Api, clone: Path) -> None:
     assert (json.loads(token["output"])["action"], token["completedBy"]["approver"]) == ("reject", "bo@example.com")
 
 
-@WITH_CURL
 def test_the_endpoint_lines_keep_a_delivery_for_its_token(stack: Stack, clone: Path) -> None:
+    need("curl")
     said = run(lines("endpoint"), stack, clone)
     answer, output = json_texts(said[said.index('{"success"') :])
     assert (answer, output) == ({"success": True}, {"order": 1001, "paid": True})

@@ -1,9 +1,11 @@
 """Programs that a test runs to their end."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support.patience import give_up
 from tools.stack import ROOT
 
 PATIENCE = 600  # seconds: beside other tests, a program takes many times as long
@@ -25,3 +27,9 @@ def printed(command: Command, folder: Path = ROOT, environment: Environment | No
     done = ended(command, folder, environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def need(program: str) -> None:
+    """Skip the test if this machine lacks a program that the lines of a document run. In CI it fails."""
+    if not shutil.which(program):
+        give_up(f"{program} is missing")
