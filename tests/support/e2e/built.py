@@ -35,6 +35,7 @@ class Built:
             now = digest(project, sources)
             if not self._stamp.exists() or self._stamp.read_text() != now:
                 self._build(project)
+                assert digest(project, sources) == now, "the sources have changed: another process would build while this one reads"
                 self._stamp.write_text(now)
 
     def _build(self, project: Path) -> None:

@@ -16,7 +16,7 @@ from tools.stack import ROOT
 from waitpoints_local.stack import Stack
 
 NAME = "durable-approval"
-SOURCES = (".", ROOT / "clients" / "python" / "src", ROOT / "clients" / "python" / "pyproject.toml")
+SOURCES = ("template.yaml", "functions", ROOT / "clients" / "python" / "src", ROOT / "clients" / "python" / "pyproject.toml")
 WAITER = "durable-waiter"
 IN_THE_RUNTIME = ("boto3", "botocore")  # too large to upload twice
 
