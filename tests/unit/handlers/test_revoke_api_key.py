@@ -1,5 +1,8 @@
 """The route that revokes a named key."""
 
+import io
+import json
+
 import pytest
 
 from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer
@@ -14,10 +17,11 @@ def revoke(api: Api, name: str) -> HttpAnswer:
 
 
 class TestRevokeApiKey:
-    def test_ends_the_key_within_a_minute_and_no_other(self, api: Api, world: World) -> None:
+    def test_ends_the_key_within_a_minute_and_no_other(self, api: Api, world: World, log: io.StringIO) -> None:
         ended, other = ({"authorization": f"Bearer {world.api_key_store.make(name, 'read')}"} for name in ("ended", "other"))
         assert api.get(TOKENS, ended).status == 200
         answer = revoke(api, "ended")
+        assert json.loads(log.getvalue().splitlines()[-1])["revokedApiKey"] == "ended"
         assert (answer.status, answer.json) == (200, {"success": True})
         world.advance(CACHED_FOR)
         assert (api.get(TOKENS, ended).status, api.get(TOKENS, other).status) == (401, 200)
