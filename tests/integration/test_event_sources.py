@@ -1,10 +1,9 @@
-"""A stack on moto whose parameters were changed: what tells people of tokens is there, and invoked by what AWS would."""
+"""A stack on moto whose parameters were changed has what tells people of tokens. Its stream has the records that AWS sends."""
 
 import base64
 import json
 import os
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.in_process.api_gateway import Api
-from tests.support.in_process.event_sources import NoticeEvents, Stream
+from tests.support.in_process.event_sources import Stream
 from tests.support.in_process.fakes.waits import FakeWaits
 from tests.support.in_process.moto_stack import MotoStack, client_of, updated
 from tests.support.in_process.settling import complete
@@ -25,73 +24,22 @@ TOLD = Document(DocumentKind.PAGE, '{"title": "Pay?"}', notify='{"slack": "#depl
 SLACK = "/api/v1/slack"
 
 
-class Functions:
-    """They stand for those of the stack: the readers of the stream send a message for each token, and the last notes it."""
+@pytest.fixture
+def answer_slack(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that stands for the stack's."""
 
-    def __init__(self) -> None:
-        self.noted: list[tuple[str, str]] = []
-        self.fails = False
-
-    def read(self, event: Any, _: Any) -> Any:
-        for record in event["Records"]:
-            image = record["dynamodb"]["NewImage"]
-            body = {"waitpointId": image["id"]["S"], "status": image["status"]["S"]}
-            client_of("sqs").send_message(QueueUrl=os.environ["NOTICE_QUEUE_URL"], MessageBody=json.dumps(body))
-        return {"batchItemFailures": []}
-
-    def send(self, event: Any, _: Any) -> Any:
-        for record in event["Records"]:
-            body = json.loads(record["body"])
-            self.noted.append((body["waitpointId"], body["status"]))
-        return {"batchItemFailures": [{"itemIdentifier": it["messageId"]} for it in event["Records"] if self.fails]}
-
-    def answer(self, event: Any, _: Any) -> Any:
+    def handler(event: Any, _: Any) -> Any:
         return {"statusCode": 200, "headers": {}, "body": event["routeKey"]}
 
-
-@pytest.fixture
-def functions(monkeypatch: pytest.MonkeyPatch) -> Functions:
-    functions = Functions()
-    handlers = {"schedule_timeouts": functions.read, "resume_waiters": functions.read}
-    for name, handler in {**handlers, "send_notices": functions.send, "answer_slack": functions.answer}.items():
-        monkeypatch.setitem(sys.modules, name, SimpleNamespace(handler=handler))
-    return functions
-
-
-@pytest.fixture
-def told(stack: MotoStack, functions: Functions) -> Iterator[MotoStack]:
-    with updated(stack, CHANNELS) as told:
-        yield told
+    monkeypatch.setitem(sys.modules, "answer_slack", SimpleNamespace(handler=handler))
 
 
 def create(**more: Any) -> str:
     return services.tokens.create(NewToken(**more), services.now()).token_id
 
 
-@pytest.mark.slow
-def test_a_message_is_passed_on_for_each_change_of_a_token_of_which_people_are_told(
-    told: MotoStack, functions: Functions
-) -> None:
-    events = NoticeEvents(told)
-    create()
-    token_id = create(document=TOLD)
-    assert events.pass_on() == []
-    services.tokens.wait(token_id, Waiter("a task token", services.now()))
-    events.pass_on()
-    events.pass_on()
-    complete(services.tokens, token_id, "{}")
-    events.pass_on()
-    assert functions.noted == [(token_id, status) for status in ("WAITING", "WAITING", "COMPLETED")]
-
-
-def test_a_message_that_fails_is_said(told: MotoStack, functions: Functions) -> None:
-    events, functions.fails = NoticeEvents(told), True
-    token_id = create(document=TOLD)
-    [body] = events.pass_on()
-    assert json.loads(body)["waitpointId"] == token_id
-
-
-def test_slacks_route_is_there_only_within_the_change(stack: MotoStack, functions: Functions) -> None:
+@pytest.mark.usefixtures("answer_slack")
+def test_slacks_route_is_there_only_within_the_change(stack: MotoStack) -> None:
     def answered(where: MotoStack) -> tuple[int, str]:
         answer = Api(where.template, "key").post(SLACK, "payload=1", {})
         return answer.status, answer.text

@@ -11,9 +11,6 @@ from waitpoints_client.ops.stream_filter import passes
 from tests.support.in_process.moto_stack import MotoStack, client_of
 from tests.support.in_process.template import REGION
 
-READERS = ("schedule_timeouts", "resume_waiters")
-"""The functions that the table's stream invokes."""
-
 
 class Stream:
     """The table's stream from now on."""
@@ -46,28 +43,6 @@ def _json(value: Any) -> Any:
         case bytes():
             return base64.b64encode(value).decode()
     return value.to_json()  # moto's own
-
-
-class NoticeEvents:
-    """What invokes the functions that tell people of tokens: the stream from now on, and the notice queue."""
-
-    def __init__(self, stack: MotoStack) -> None:
-        self._stack, self._stream = stack, Stream(stack)
-        self._passed: set[tuple[str, str]] = set()
-
-    def pass_on(self) -> list[str]:
-        """Invoke each of them with what there is for it. Returns the bodies of the messages that failed, and are not kept."""
-        for function in READERS:
-            for record in self._stream.records(function):
-                number = (function, record["dynamodb"]["SequenceNumber"])
-                if number not in self._passed:
-                    self._passed.add(number)
-                    assert failures(self._call(function, {"Records": [record]})) == []
-        bodies = receive_all(self._stack.resources["NoticeQueue"]["Ref"])
-        return [body for body in bodies if failures(self._call("send_notices", queue_event([body])))]
-
-    def _call(self, function: str, event: Any) -> Any:
-        return self._stack.call(function, event)
 
 
 def receive_all(queue_url: str) -> list[str]:
