@@ -7,10 +7,12 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-sectio
 """
 
 import re
+import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools import zip_file
+from tools import checkout, version, zip_file
 from tools.deploy import GRADUAL, gradual
 from tools.stack import ROOT, sam
 
@@ -94,3 +96,18 @@ def configuration(samconfig: str) -> str:
     kept = [it for it in text.strip().split("\n\n") if not re.match(r"\[(\w+\.build|local\.\w+)\.parameters\]", it)]
     gradually = 'template_file = "gradual.yaml"\n'
     return _once(r"^\[prod\.deploy\.parameters\]\n", rf"\g<0>{gradually}", "\n\n".join(kept) + "\n")
+
+
+def main(architecture: str, folder: str) -> None:
+    """Make the content of this tree's archive in a folder, without the zip file around it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        built = build(architecture, Path(scratch) / architecture)
+        content = content_of(version.read(), architecture, checkout.code(), layers_of(built), built)
+    for path, it in content.items():
+        file = Path(folder, *Path(path).parts[1:])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(it)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

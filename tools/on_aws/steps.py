@@ -1,0 +1,180 @@
+"""What a run on AWS does, in order. The estimate, the run and the page are made of this table."""
+
+from dataclasses import dataclass
+
+_PYTHON = ".local/local/bin/python"
+_PROBE = f"{_PYTHON} -m tools.on_aws.probes"
+_HOUR = "sh examples/first_hour.sh"
+_STACK = ("archive",)
+
+
+@dataclass(frozen=True)
+class Step:
+    name: str
+    """A word. The step's output is in the file NN-name.txt, where NN is its place in the table."""
+    line: str
+    """For `sh -euc` in the clone's root. Status 77: it proves nothing here, for the reason in its last line."""
+    proves: str
+    minutes: float
+    cents: float = 0
+    needs: tuple[str, ...] = ()
+    everything: bool = False
+    """Runs only with --all."""
+    questions: tuple[str, ...] = ()
+    """The beginnings of the questions of docs/internals/aws.md that it answers."""
+
+
+STEPS = (
+    Step(
+        "account",
+        f'{_PYTHON} -m tools.on_aws.account "$RUN"',
+        "the account's plan, quotas and rights, and the versions of the programs",
+        0.3,
+    ),
+    Step(
+        "bucket",
+        'aws s3 mb "s3://$BUCKET"\n'
+        'aws s3api put-bucket-tagging --bucket "$BUCKET" --tagging "TagSet=[{Key=waitpoints-run,Value=$RUN}]"',
+        "a bucket of the run's own takes what SAM uploads",
+        0.1,
+        cents=0.1,
+    ),
+    Step(
+        "archive",
+        f'{_PYTHON} -m tools.release.archive "${{ARCHITECTURE:-arm64}}" "$ARCHIVE"\n'
+        'cd "$ARCHIVE"\n'
+        'sam deploy --stack-name "$STACK" --no-resolve-s3 --s3-bucket "$BUCKET" --s3-prefix archive'
+        ' --tags "waitpoints-run=$RUN" ${PARAMETERS:+--parameter-overrides $PARAMETERS}',
+        "a release's archive deploys",
+        6,
+        cents=6,
+        needs=("bucket",),
+        questions=("Does a first deployment work",),
+    ),
+    Step("events", f"{_PROBE} events", "CloudFormation made each resource, none of them twice", 0.1),
+    Step(
+        "template",
+        f"{_PROBE} template",
+        "AWS's transform makes of the template what SAM's translator makes here",
+        0.1,
+        needs=_STACK,
+    ),
+    Step("routes", f"{_PROBE} routes", "API Gateway has the template's routes", 0.1, needs=_STACK),
+    Step(
+        "stage",
+        f"{_PROBE} stage",
+        "the stage has its limits and its log as numbers and text",
+        0.1,
+        needs=_STACK,
+        questions=("Does `RouteSettings` accept parameters",),
+    ),
+    Step(
+        "smoke",
+        'sleep "${SPREAD-180}"\nwaitpoints smoke --stack "$STACK"',
+        "permissions, streams and queues, after a cold start",
+        6,
+        cents=1,
+        needs=_STACK,
+        questions=("How late is a timeout after a cold start", "Does Lambda's boto3 know callbacks", "Do signed links work"),
+    ),
+    Step(
+        "smoke-again",
+        'waitpoints smoke --stack "$STACK"',
+        "times without cold starts",
+        3,
+        cents=1,
+        needs=_STACK,
+        questions=("How long does a resume take",),
+    ),
+    Step("definitions", f"{_HOUR} definitions", "AWS's parser accepts the published state machines", 0.5),
+    Step("named-key", f"{_HOUR} named_key", "a named key needs rights on its partition alone", 2, cents=0.1, needs=_STACK),
+    Step(
+        "bodies",
+        f"{_HOUR} bodies",
+        "API Gateway passes on signed bodies, forms and HEAD; with which status it refuses large bodies",
+        1,
+        cents=0.1,
+        needs=_STACK,
+        questions=("Do real providers' signatures survive",),
+    ),
+    Step(
+        "refused-resume",
+        f"{_HOUR} refused_resume",
+        "the doctor finds a resume that AWS refused, and a redrive repeats it",
+        6,
+        cents=0.2,
+        needs=_STACK,
+    ),
+    Step(
+        "durable",
+        f"{_PROBE} durable",
+        "a durable function is resumed with 300,000 bytes",
+        4,
+        cents=0.2,
+        needs=_STACK,
+        questions=("Does the runtime's own durable SDK work",),
+    ),
+    Step("bus", f"{_PROBE} bus", "a token's event reaches a rule's queue", 3, cents=0.1, needs=_STACK),
+    Step("timeouts", f"{_PROBE} timeouts", "how late fifty timeouts are", 4, cents=0.3, needs=_STACK),
+    Step("load", f"{_PROBE} load", "a minute below every quota passes without a refusal", 2, cents=3, needs=_STACK),
+    Step("restore", f"{_HOUR} restore", "a deleted token comes back from point in time", 15, cents=2, needs=_STACK),
+    Step(
+        "upgrade",
+        f"{_HOUR} upgrade",
+        "open waits survive the upgrade from an older version, and the way back",
+        25,
+        cents=4,
+        needs=_STACK,
+    ),
+    Step("metrics", f"{_PROBE} metrics", "the metrics of the alarms and the dashboard exist", 0.3, cents=0.1, needs=("smoke",)),
+    Step("reports", f"{_PROBE} reports", "cold starts and durations of each function", 0.5, cents=0.1, needs=_STACK),
+    Step("alarms", f"{_PROBE} alarms", "twenty minutes after the deployment no alarm is on", 1, cents=1, needs=_STACK),
+    Step(
+        "logs",
+        f"{_PROBE} logs",
+        "what the stack wrote into its logs",
+        0.5,
+        cents=0.1,
+        needs=_STACK,
+        questions=("Which lines does Lambda write",),
+    ),
+    Step(
+        "gradual",
+        f"{_HOUR} gradual",
+        "CodeDeploy shifts a deployment, and a second one",
+        30,
+        cents=4,
+        needs=_STACK,
+        everything=True,
+    ),
+    Step(
+        "broken",
+        f"{_HOUR} broken",
+        "CodeDeploy takes a broken deployment back",
+        20,
+        cents=2,
+        needs=("gradual",),
+        everything=True,
+        questions=("How do CodeDeploy's hook",),
+    ),
+    Step("cdk", f"{_HOUR} cdk", "what the CDK construct synthesizes deploys", 8, cents=4, needs=("bucket",), everything=True),
+    Step(
+        "boundary",
+        f"{_HOUR} boundary",
+        "a stack deploys with PermissionsBoundary and the deployer's policy",
+        10,
+        cents=4,
+        needs=_STACK,
+        everything=True,
+    ),
+)
+
+
+def chosen(only: str = "", *, everything: bool = False) -> list[tuple[int, Step]]:
+    """Return the steps of a run with their numbers: all, or one with those that it needs. Raises KeyError."""
+    known = {step.name: step for step in STEPS}
+    names, wanted = set(), [only] if only else [step.name for step in STEPS if everything or not step.everything]
+    while wanted:
+        names.add(name := wanted.pop())
+        wanted += known[name].needs
+    return [(number, step) for number, step in enumerate(STEPS, 1) if step.name in names]
