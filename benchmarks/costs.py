@@ -32,7 +32,7 @@ RATES = (1, 100, 1000)  # deliveries a second
 README: dict[str, Any] = {"timeout": "24h", "execution": EXECUTION}
 WEBHOOK, ONE_STATE, APPROVAL = "a webhook", "the same, in one state", "an approval, with a page"
 SHORTER = 7  # days, beside the default RetentionDays
-TASK_TOKENS = (500, 1000)  # characters, beside the usual 700
+TASK_TOKENS = (500, 700, 1000)  # characters, beside the usual ones
 CASES: dict[str, dict[str, Any]] = {
     WEBHOOK: README,
     ONE_STATE: README | {"one_state": True},
@@ -123,10 +123,9 @@ def report_waits(
     rows.append([f"kept for {SHORTER} days", *(f"{it:.2f}" for it in shorter)])
     used = {
         "write units": [str(wait.write_units) for wait in waits.values()],
-        **{
-            f"write units, {length:,}-character task token": [str(wait.write_units) for wait in other.values()]
-            for length, other in others.items()
-        },
+        f"task tokens of {', '.join(f'{length:,}' for length in others)}": [
+            ", ".join(str(other[name].write_units) for other in others.values()) for name in waits
+        ],
         "bytes in the table": [f"{wait.stored_bytes:,}" for wait in waits.values()],
         "bytes in the indexes": [f"{wait.index_bytes:,}" for wait in waits.values()],
     }

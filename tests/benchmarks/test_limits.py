@@ -39,9 +39,9 @@ def test_are_sorted_by_which_comes_first(found: dict[str, Limit]) -> None:
 
 
 def test_are_what_a_wait_uses(found: dict[str, Limit]) -> None:
-    """A token is created, waits, settles and has a reply: five units of it, as one write is over 1 KB, and two of the list."""
+    """A token is created, waits, settles and has a reply: four units of it, and two of the list."""
     uses = {name: limit.needs for name, limit in found.items()}
-    assert (uses[limits.NEW_TABLE.name], uses[limits.LIST.name], uses[limits.RESUMES.name]) == (5, 2, 1)
+    assert (uses[limits.NEW_TABLE.name], uses[limits.LIST.name], uses[limits.RESUMES.name]) == (4, 2, 1)
     assert found[limits.LIST.name].waits == 1_000  # as long as two shards share a partition
     assert uses[limits.REQUESTS.name] == 2  # the create and the callback
     assert uses[limits.LAMBDAS.name] == pytest.approx(4 * MILLISECONDS / 1_000)  # and the state's, and the stream's
