@@ -35,7 +35,9 @@ class Built:
             now = digest(project, sources)
             if not self._stamp.exists() or self._stamp.read_text() != now:
                 self._build(project)
-                assert digest(project, sources) == now, "the sources have changed: another process would build while this one reads"
+                assert digest(project, sources) == now, (
+                    "a build that changes its sources is built again, under whoever reads it"
+                )
                 self._stamp.write_text(now)
 
     def _build(self, project: Path) -> None:
