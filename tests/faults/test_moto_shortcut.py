@@ -55,7 +55,10 @@ def together(*writes: tuple[str, dict[str, Any]]) -> Call:
 
 
 NEW = {"ConditionExpression": "attribute_not_exists(id)", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-MAPPED = {"m": {"M": {"b": {"B": b"\x00"}, "l": {"L": [{"BOOL": True}, {"NULL": True}]}}}, "bs": {"BS": [b"\x01", b"\x02"]}}
+MAPPED = {
+    "m": {"M": {"b": {"B": b"\x00"}, "é": {"S": "é"}, "l": {"L": [{"BOOL": True}, {"M": {"n": {"NULL": True}}}]}}},
+    "bs": {"BS": [b"\x01", b"\x02"]},
+}
 OF_ONE: dict[str, Any] = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": "a"}}}
 BETWEEN = {
     "KeyConditionExpression": "id = :id AND #item BETWEEN :from AND :to",
@@ -75,6 +78,9 @@ QUERIES: list[dict[str, Any]] = [
     {**OF_ONE, "ExpressionAttributeValues": {":id": {"N": "1"}}},
     BETWEEN,
     {**BETWEEN, "FilterExpression": "attribute_exists(b)"},
+    {**BETWEEN, "ProjectionExpression": "s, b, nothing, m, n"},
+    {**BETWEEN, "ProjectionExpression": "m.b, m.l[1], b"},
+    {**BETWEEN, "FilterExpression": "attribute_exists(m.b) AND size(m) > size(s)"},
     OF_INDEX,
     {**OF_INDEX, "Limit": 1},
     {**OF_INDEX, "IndexName": "none"},
@@ -102,6 +108,10 @@ CALLS: list[Call] = [
     together(("Delete", {"TableName": NAME, "Key": key("one")}), ("Update", update("four")), ("Update", update("none"))),
     together(("Update", update("one")), ("Delete", {"TableName": NAME, "Key": key("one")})),
     together(("Update", update("seven", "SET n = :n")), ("Delete", {"TableName": NAME, "Key": key("two")})),
+    (
+        "PutItem",
+        put("nine", Item={**key("nine"), "b": {"B": b"\xff"}, "m": MAPPED["m"], "n": {"N": "1.50"}, "s": {"SS": ["x"]}}),
+    ),
     *(("Query", {"TableName": NAME, **asked}) for asked in QUERIES),
     ("Scan", {"TableName": NAME, "Limit": 2}),
     ("BatchGetItem", {"RequestItems": {NAME: {"Keys": [key("one"), key("two"), key("none")]}}}),
@@ -133,6 +143,8 @@ CALLS: list[Call] = [
     ("BatchGetItem", {"RequestItems": {NAME: {"Keys": []}}}),
     *(("PutItem", put("large", Item={**key("large"), "t": {"S": "é" * length}})) for length in (202_600, 202_400)),
     ("UpdateItem", update("large", "SET n = :n", ExpressionAttributeValues={":n": {"S": "x" * 200}})),
+    *(("PutItem", put("large", Item={**key(f"{n}"), "t": {"S": "é" * 150_000}})) for n in range(3)),
+    ("Query", {"TableName": NAME, **OF_ONE}),
 ]
 
 

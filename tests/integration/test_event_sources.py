@@ -1,4 +1,4 @@
-"""A stack on moto whose parameters were changed has what tells people of tokens. Its stream has the records that AWS sends."""
+"""A stack on moto whose parameters were changed has what tells people of tokens. Items and records are AWS's."""
 
 import base64
 import json
@@ -60,6 +60,21 @@ def test_the_functions_have_the_variables_of_the_channels_only_within_the_change
         assert queue in client_of("sqs").list_queues()["QueueUrls"]
     assert {name: os.environ.get(name) for name in names} == before == dict.fromkeys(names)
     assert queue not in client_of("sqs").list_queues()["QueueUrls"]
+
+
+def test_the_items_are_copies_of_what_a_scan_finds(stack: MotoStack) -> None:
+    stack.empty_table()
+    maps = {"M": {"a": {"L": [{"NULL": True}, {"M": {"é": {"BOOL": False}}}]}, "b": {"B": b"\xff"}}}
+    keys: list[Any] = [{"id": {"S": id_}, "item": {"S": item}} for id_, item in ("b3", "b1", "b4", "b2", "a1")]
+    for key in keys:
+        stack.put({**key, "m": maps, "b": {"B": b"\x00\xff"}, "s": {"SS": ["x"]}})
+    client_of("dynamodb").delete_item(TableName=stack.table, Key=keys.pop(2))
+    scanned = client_of("dynamodb").scan(TableName=stack.table)["Items"]
+    assert stack.every_item() == [next(it for it in scanned if it.items() >= key.items()) for key in keys]
+    found = stack.items("b")
+    found[0]["m"]["M"].clear()
+    found[0]["s"]["SS"].append("y")
+    assert (stack.items("b")[0]["m"], stack.items("b")[0]["s"]) == (maps, {"SS": ["x"]})
 
 
 def test_the_records_of_the_stream_are_those_that_moto_answers(stack: MotoStack, waits: FakeWaits) -> None:
