@@ -11,7 +11,7 @@ import jmespath
 from botocore.exceptions import BotoCoreError, ClientError
 
 TAG, STACK_TAG = "waitpoints-run", "aws:cloudformation:stack-name"
-SECOND = ("older", "boundary", "gradual", "broken", "cdk", "restored")
+SECOND = ("older", "boundary", "gradual", "queue", "durable", "cdk")
 """What the names of a run's other things may add to its own, without a hyphen."""
 STACK_SECONDS, PAUSE = 2400, 15
 FAILURES = (ClientError, BotoCoreError)

@@ -1,6 +1,7 @@
 """What the clean-up deletes, leaves alone, and says of what it cannot delete: on moto, with stacks and APIs written here."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -15,7 +16,8 @@ from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 from moto import mock_aws
 
-from tools.on_aws.clean_up import KINDS, STACKS, TAG, Kind, Left, Refused, clean, is_own, left, listed
+from tools.on_aws.clean_up import KINDS, SECOND, STACKS, TAG, Kind, Left, Refused, clean, is_own, left, listed
+from tools.stack import ROOT
 from tools.zip_file import packed
 
 RUN, FORCED = "wp1a2b3c4d", "FORCE_DELETE_STACK"
@@ -284,3 +286,10 @@ def test_the_services_models_have_what_a_row_names(account: Account, kind: Kind)
     if kind.deletes:
         taken = given | {name: it for name, it in found.items() if not name.startswith("_")}
         assert not ParamValidator().validate(taken, operations[kind.deletes].input_shape).has_errors()
+
+
+def test_no_step_gives_a_second_stack_a_name_that_the_clean_up_does_not_know() -> None:
+    sources = [*(ROOT / "tools" / "on_aws").glob("*.py"), ROOT / "examples" / "first_hour.sh"]
+    name = re.compile(r"""(?:\{stack\.name\}|\$\{(?:stack|STACK|RUN)\}|\$(?:stack|STACK|RUN)["'])([a-z]+)""")
+    assert {it for path in sources for it in name.findall(path.read_text())} <= set(SECOND)
+    assert name.findall("""f"{stack.name}x" ${RUN}y "$stack"z""" + '"') == ["x", "y", "z"]
