@@ -33,7 +33,7 @@ class Step:
 
 STEPS = (
     Step("account", f'{_PYTHON} -m tools.on_aws.account "$RUN"', "the account's plan, quotas and rights", 0.3),
-    Step("bucket", f'aws s3 mb "s3://$BUCKET"\n{_PROBE} bucket', "the run has a bucket of its own", 0.1, 0.1),
+    Step("bucket", f"{_PROBE} bucket", "the run has a bucket of its own", 0.1, 0.1),
     Step("archive", _ARCHIVE, "a release's archive deploys", 6, 6, ("bucket",), questions=("Does a first deployment work",)),
     Step("events", f"{_PROBE} events", "CloudFormation made each resource at the first try", 0.1),
     Step("template", f"{_PROBE} template", "AWS's SAM makes the same of the template as SAM here", 0.1, needs=_STACK),
@@ -63,7 +63,7 @@ STEPS = (
     Step("gradual", f"{_HOUR} gradual", "CodeDeploy shifts two deployments", 30, 4, _STACK, everything=True),
     Step("broken", f"{_HOUR} broken", "CodeDeploy takes a broken deployment back", 20, 2, ("gradual",), everything=True,
          questions=("How do CodeDeploy's hook",)),
-    Step("cdk", f"{_HOUR} cdk", "what the CDK construct synthesizes deploys", 8, 4, ("bucket",), everything=True),
+    Step("cdk", f"{_PROBE} cdk", "what the CDK construct synthesizes deploys", 8, 4, ("bucket",), everything=True),
     Step("boundary", f"{_HOUR} boundary", "a boundary and the deployer's policy suffice", 10, 4, _STACK, everything=True),
 )  # fmt: skip
 
