@@ -63,7 +63,7 @@ STEPS = (
     Step("gradual", f"{_HOUR} gradual", "CodeDeploy shifts two deployments", 30, 4, _STACK, everything=True),
     Step("broken", f"{_HOUR} broken", "CodeDeploy takes a broken deployment back", 20, 2, ("gradual",), everything=True,
          questions=("How do CodeDeploy's hook",)),
-    Step("cdk", f"{_PROBE} cdk", "what the CDK construct synthesizes deploys", 8, 4, ("bucket",), everything=True),
+    Step("cdk", f"{_PROBE} cdk", "what the CDK construct synthesizes deploys", 8, 4, _STACK, everything=True),
     Step("boundary", f"{_HOUR} boundary", "a boundary and the deployer's policy suffice", 10, 4, _STACK, everything=True),
 )  # fmt: skip
 
