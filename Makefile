@@ -25,7 +25,7 @@ LINT_CLIENT := .venv/bin/mypy --python-version 3.10 clients/python
 # as `sam validate --lint`, once for all
 LINT_TEMPLATES := .local/sam/bin/cfn-lint --regions us-east-1 --append-rules cfn_lint_serverless.rules -- template.yaml examples/*/template.yaml
 PORT ?= 8787
-export PORT STACK FOLDER INPUT PARAMETERS ENV MUTANTS VERSION REPOSITORY
+export PORT STACK FOLDER INPUT PARAMETERS ENV MUTANTS VERSION REPOSITORY FROM
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -117,6 +117,9 @@ doctor: .local/local/ready ## Find unfinished work on the stack of `make run`, o
 redrive: .local/local/ready ## Finish what the doctor and the dead-letter queue hold, in either place (STACK=name)
 	@$(WAITPOINTS) redrive $(NAMED)
 
+evidence: .venv/ready ## Say in the documents what a run of examples/on_aws.sh showed: FROM=evidence
+	@.venv/bin/python -m tools.on_aws.summary "$$FROM"
+
 ##@ Measure it
 
 bench: .local/bench/ready .local/sam/ready .local/emulator/ready .local/local/ready ## Measure, and write docs/internals/benchmarks.md; fails where a budget is missed (BENCH="cold_start …")
@@ -144,4 +147,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run durable invoke setup check test thorough ci coverage mutants client answers lint openapi version pictures layer update audit release clean deploy smoke doctor redrive bench costs
+.PHONY: help run durable invoke setup check test thorough ci coverage mutants client answers lint openapi version pictures layer update audit release clean deploy smoke doctor redrive evidence bench costs

@@ -7,7 +7,7 @@ from tests.support import figures
 from tests.support.documents import markdown
 from tools.stack import ROOT
 
-MOST_WORDS = 42_850
+MOST_WORDS = 42_920
 """The limit of all the changes that are planned, together, without the changelog and what BESIDES has.
 
 Whoever needs more may raise it, and says why in the commit.
@@ -20,6 +20,7 @@ BESIDES = {
     "clients/cdk/README.md": 400,
     "clients/typescript/README.md": 400,
     "docs/agents.md": 925,
+    "docs/internals/on-aws.md": 2_000,
     "docs/sign-in.md": 920,
 }
 """Documents with limits of their own."""

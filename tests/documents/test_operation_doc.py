@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from textwrap import fill
 from typing import Any
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
@@ -12,10 +13,13 @@ from tests.support.deployer_policy import POLICY
 from tests.support.in_process.template import ROOT, STACK_NAME
 from tests.support.processed_template import attributes, processed, processed_gradually, texts
 from tests.support.resource_schemas import services
+from tools.on_aws.steps import STEPS
 
 PAGE = (ROOT / "docs" / "operation.md").read_text()
 HOUR = PAGE.split("\n## The first hour on AWS\n")[1].split("\n## ")[0]
 DEPLOYS = PAGE.split("\n## Who deploys\n")[1].split("\n## ")[0]
+GITHUB_SUBJECT = re.compile(r"`sub`: `(.+?):environment:prod`")
+CLEAN_UP_MINUTES = 15
 UNUSED = {"ec2", "elasticfilesystem", "firehose", "kinesis", "kms", "s3files", "s3tables"}
 """Services that CloudFormation calls for properties that this stack has not."""
 
@@ -73,12 +77,36 @@ def named(text: str) -> set[str]:
     return set(re.findall(r"`(\w+)`", text))
 
 
-def test_the_first_hour_has_sixteen_whole_steps() -> None:
-    steps = [row.strip("| ").split(" | ") for row in HOUR.splitlines() if re.match(r"\| \d", row)]
-    assert [int(step[0]) for step in steps] == list(range(1, 17))
-    assert all(len(step) == 4 and all(step) for step in steps)
+def test_the_first_hour_says_what_each_step_proves() -> None:
+    steps = " ".join(f"**{number} {step.name}**: {step.proves}." for number, step in enumerate(STEPS, 1))
+    assert steps in " ".join(HOUR.split()), fill(steps, 128, break_on_hyphens=False)
 
 
-def test_the_first_hour_runs_each_step_of_its_program() -> None:
-    [steps] = re.findall(r"^([a-z_| ]+)\) \"\$1\" ;;$", (ROOT / "examples" / "first_hour.sh").read_text(), re.MULTILINE)
-    assert re.findall(r"`sh examples/first_hour\.sh (\w+)`", HOUR) == steps.split(" | ")
+def test_the_first_hour_takes_what_it_says() -> None:
+    said = re.findall(
+        r"up to (\d+) minutes and (\d+) cents; with `--all`, the last four steps too, (\d+) and a dollar",
+        " ".join(HOUR.split()),
+    )
+    minutes, cents, with_all = map(int, said[0])
+    assert [step.everything for step in STEPS] == [False] * (len(STEPS) - 4) + [True] * 4
+    for steps, most, price in (([it for it in STEPS if not it.everything], minutes, cents), (STEPS, with_all, 100)):
+        assert most / 2 < sum(step.minutes for step in steps) + CLEAN_UP_MINUTES < most
+        assert sum(step.cents for step in steps) < price
+
+
+def test_each_open_question_names_the_step_that_answers_it() -> None:
+    rows = (ROOT / "docs" / "internals" / "aws.md").read_text().split("\n## What no one has seen on AWS yet\n")[1].splitlines()
+    cells = [row.strip("| ").split(" | ") for row in rows if row.startswith("| ")][2:]
+    answers = {row[0]: [it.name for it in STEPS if any(map(row[0].startswith, it.questions))] for row in cells}
+    assert {row[0]: row[3] for row in cells} == {asked: ", ".join(steps) or "none" for asked, steps in answers.items()}
+    assert sum(map(len, answers.values())) == sum(len(step.questions) for step in STEPS) > 5
+
+
+def test_the_role_of_the_run_trusts_one_environment() -> None:
+    [statement] = json.loads((ROOT / "docs" / "on-aws-trust.json").read_text())["Statement"]
+    provider = statement["Principal"]["Federated"].partition("oidc-provider/")[2]
+    [(operator, trusted)] = statement["Condition"].items()
+    assert (statement["Action"], operator) == ("sts:AssumeRoleWithWebIdentity", "StringEquals")
+    subject = f"{GITHUB_SUBJECT.search(DEPLOYS)[1]}:environment:on-aws"  # type: ignore[index]
+    assert trusted == {f"{provider}:aud": "sts.amazonaws.com", f"{provider}:sub": subject}
+    assert "in the environment `on-aws`" in HOUR

@@ -40,7 +40,6 @@ from tests.e2e.test_first_hour import deploy_version
 if sys.argv[1] == "deploy":
     deploy_version(Path.cwd(), sys.argv[sys.argv.index("--stack-name") + 1], *{{given!r}})
 """
-HOUR = (ROOT / "docs" / "operation.md").read_text().split("\n## The first hour on AWS\n")[1].split("\n## ")[0]
 Step = Callable[[str], tuple[int, str]]
 
 
@@ -174,11 +173,3 @@ def test_restore(run: Step) -> None:
     status, printed = run("sh examples/first_hour.sh restore")
     assert status == 0, printed
     assert ", 1 copied\nid\twaitpoint_" in printed
-
-
-@pytest.mark.thorough
-def test_the_lines_that_only_ask(run: Step) -> None:
-    asks = re.findall(r"`((?:aws (?!ce)|waitpoints logs .*check).+?)`", HOUR)
-    said = {line: run(line) for line in asks}
-    assert len(said) == 3
-    assert {line: printed for line, (status, printed) in said.items() if status} == {}
