@@ -1,11 +1,13 @@
 """The hosted workflows: what they may do, whose code they run, and that a known vulnerability fails one of them."""
 
 import json
+import os
 import re
 import shlex
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,8 @@ from tools.stack import ROOT
 FOLDER = ROOT / ".github" / "workflows"
 WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in FOLDER.glob("*.yml")}
 RELEASE = WORKFLOWS["release"]["jobs"]
+[ON_AWS] = WORKFLOWS["on-aws"]["jobs"].values()
+TAKE_THE_ROLE, RUN, CLEAN, ARTIFACT = ON_AWS["steps"][-4:]
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -31,17 +35,19 @@ def test_one_action_has_one_commit() -> None:
     assert len(uses) == len({use.partition("@")[0] for use in uses})
 
 
-def test_only_four_jobs_may_write_and_each_one_thing() -> None:
+def test_only_five_jobs_may_write_and_each_one_thing() -> None:
     """Which permission is for what: docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#permissions"""
     assert {name: it["permissions"] for name, it in WORKFLOWS.items()} == {
         "ci": {"contents": "read"},
         "audit": {"contents": "read"},
         "thorough": {"contents": "read"},
         "release": {},
+        "on-aws": {},
     }
     may = {name: {what for what, how in job["permissions"].items() if how == "write"} for name, job in RELEASE.items()}
     publish = {"pypi": {"id-token"}, "npm": {"id-token"}, "github": {"contents"}}
     assert may == {"make": set(), "attest": {"id-token", "attestations"}, **publish}
+    assert ON_AWS["permissions"] == {"contents": "read", "id-token": "write"}
 
 
 def test_no_job_that_may_write_runs_code_of_the_tree() -> None:
@@ -69,6 +75,42 @@ def test_a_release_has_the_version_of_the_tag_and_names_the_repository_of_the_wo
         "VERSION=0.4.0",
         "REPOSITORY=https://github.com/owner/name",
     ]
+
+
+def test_a_run_on_aws_is_by_hand_with_approval_and_one_at_a_time() -> None:
+    triggers = WORKFLOWS["on-aws"][True]  # YAML 1.1 reads `on` as this
+    assert (triggers.keys(), ON_AWS["environment"]) == ({"workflow_dispatch"}, "aws")
+    assert WORKFLOWS["on-aws"]["concurrency"] == {"group": "${{ github.workflow }}", "cancel-in-progress": False}
+
+
+def test_a_run_on_aws_takes_a_role_and_a_name_without_showing_a_key(tmp_path: Path) -> None:
+    aws = tmp_path / ".local" / "sam" / "bin" / "aws"
+    aws.parent.mkdir(parents=True)
+    aws.write_text('#!/bin/sh\necho "$AWS_REGION $*" $(cat token) >>asked\nprintf "key-id\\tsecret\\tsession\\n"\n')
+    aws.chmod(0o700)
+    told = """curl() { printf '%s\n' "$@" >asked; echo '{"value": "a-jwt"}'; }\n"""
+    github = {"ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://it/?a=b", "ROLE": "arn:role"}
+    environment = {**github, "REGION": "eu-west-1", "GITHUB_RUN_ID": "7", "GITHUB_ENV": "given", "PATH": os.environ["PATH"]}
+    shown = printed(["sh", "-ec", told + TAKE_THE_ROLE["run"]], tmp_path, environment)
+    asked, given = (tmp_path / "asked").read_text(), (tmp_path / "given").read_text()
+    assert "authorization: bearer t\nhttps://it/?a=b&audience=sts.amazonaws.com\n" in asked
+    assert re.search(r"^eu-west-1 sts assume-role-.* --role-arn arn:role .*file://token .* a-jwt$", asked, re.MULTILINE)
+    assert shown.splitlines() == [f"::add-mask::{it}" for it in ("key-id", "secret", "session")]
+    keys = "AWS_ACCESS_KEY_ID=key-id\nAWS_SECRET_ACCESS_KEY=secret\nAWS_SESSION_TOKEN=session\n"
+    assert re.fullmatch(keys + "RUN=wp[0-9a-f]{8}\n", given)
+    assert {it.name for it in tmp_path.iterdir()} == {".local", "asked", "given"}
+
+
+@pytest.mark.parametrize(("status", "ends"), [(0, 0), (1, 1), (2, 0)])
+def test_a_run_on_aws_is_always_deleted_and_brings_home_only_what_may_be_published(status: int, ends: int) -> None:
+    assert (CLEAN["if"], ARTIFACT["if"], ARTIFACT["with"]["path"]) == ("always()", "always()", "evidence")
+    sh = f'sh() {{ printf "%s " "$@"; return {status}; }}; '
+    run = ended(["sh", "-c", sh + RUN["run"]], environment={"REGION": "eu-west-1", "EVERYTHING": "--all"})
+    assert (run.stdout, run.returncode) == ("examples/on_aws.sh --yes --region eu-west-1 --all ", status)
+    clean = ended(["sh", "-c", sh + CLEAN["run"]], environment={"REGION": "eu-west-1", "RUN": "wp1"})
+    assert (clean.stdout, clean.returncode) == ("examples/on_aws.sh --yes --region eu-west-1 --clean wp1 ", ends)
+    nameless = ended(["sh", "-c", sh + CLEAN["run"]], environment={"REGION": "eu-west-1"})
+    assert (nameless.stdout, nameless.returncode) == ("", 2)
 
 
 class Database(BaseHTTPRequestHandler):
