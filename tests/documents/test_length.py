@@ -13,7 +13,7 @@ MOST_WORDS = 42_920
 Whoever needs more may raise it, and says why in the commit.
 """
 
-MOST_TEST_LINES = 93_000
+MOST_TEST_LINES = 93_500
 """The limit of all tests with their support. Prove a fact at the lowest level, once, before you raise it."""
 
 BESIDES = {

@@ -165,4 +165,5 @@ def _reason(text: str, status: int) -> str:
     if status != NOTHING_TO_PROVE and rights:
         return f"the right {' and '.join(rights)} is missing"
     said = [line for line in text.splitlines() if line.strip()]
+    said = [line for line in said if line.startswith("FAILED")] or said  # a step may tidy up after that
     return said[-1].removeprefix("FAILED").strip()[:_LONGEST_REASON] if said else f"status {status}"

@@ -86,7 +86,7 @@ NOT_AUTHORIZED = "User: arn:aws:iam::1:user/a is not authorized to perform: sts:
     [
         ("echo first; echo last; exit 77", "skipped", "last"),
         (f"echo '{NOT_AUTHORIZED}'; exit 77", "skipped", NOT_AUTHORIZED),
-        ("echo FAILED  last; exit 1", "failed", "last"),
+        ("echo FAILED  why; echo last; exit 1", "failed", "why"),
         ("exit 9", "failed", "status 9"),
         ("no-such-program", "failed", "sh: 1: no-such-program: not found"),
         (f"echo '{NOT_AUTHORIZED}'; echo last; exit 1", "failed", "the right sts:TagSession is missing"),
