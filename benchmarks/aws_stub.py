@@ -53,8 +53,6 @@ _WAITING_PAGE: list[dict[str, Any]] = [
     | {"deliveryRules": {"M": {"page": {"BOOL": True}, "approvers": {"BOOL": True}}}},
     {"id": {"S": WAITPOINT_ID}, "item": {"S": "page"}, "page": {"S": json.dumps(_PAGE)}},
 ]
-_ANSWER = {"approver": {"S": APPROVER}, "action": {"S": "approve"}, "at": {"N": "1795529546300"}}
-_DECIDED = {**_WAITING_PAGE[0], **_SETTLED_TOKEN, "answers": {"L": [{"M": _ANSWER}]}, "answerCount": {"N": "1"}}
 _SECRET = {"ARN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:key", "CreatedDate": 1.7e9, "SecretString": KEY}
 
 
@@ -83,18 +81,20 @@ _ANSWERS = {
     b"SendTaskSuccess": _NOTHING,
     b"UpdateItem": _NOTHING,
 }
-_UPDATED, _ANSWERED = (_http({"Attributes": token}) for token in (_SETTLED_TOKEN, _DECIDED))
+_SETTLED, _WAITING, _PAGE_WAITING = (_http({"Attributes": item}) for item in (_SETTLED_TOKEN, _WAITING_TOKEN, _WAITING_PAGE[0]))
 
 
 def answer(request: bytes) -> bytes:
-    """Return the HTTP answer to an HTTP request. Only an update that asks for the new item gets one."""
+    """Return the HTTP answer to an HTTP request. Only an update that asks for an item gets it, a bare handler the new one."""
     if request.startswith(b"PUT "):  # an object for S3
         return b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"
     target = _TARGET.search(request)
     assert target, "a request of another protocol"
-    if b'"ALL_NEW"' not in request:
-        return _ANSWERS[target[1]]
-    return _ANSWERED if b"answerCount" in request else _UPDATED
+    if b'"ALL_NEW"' in request:
+        return _SETTLED
+    if b'"ReturnValues": "ALL_OLD"' in request:
+        return _PAGE_WAITING if b"answerCount" in request else _WAITING
+    return _ANSWERS[target[1]]
 
 
 class _Socket(socket.socket):

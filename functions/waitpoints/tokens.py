@@ -235,9 +235,9 @@ class Tokens:
     def _wait(self, token_id: str, waiter: Waiter) -> bool:
         """Try once. Returns False if the token's deadline was moved meanwhile."""
         now = self._clock()
-        stored, token = self._store.add_waiter(token_id, waiter, now)
-        telemetry.note(tokenId=token_id, waiter=waiter.key, resumedAtOnce=not stored)
-        if stored:
+        token = self._store.add_waiter(token_id, waiter, now)
+        telemetry.note(tokenId=token_id, waiter=waiter.key, resumedAtOnce=token is not None)
+        if token is None:
             return True
         if token.outcome_at(now) is None:
             if waiter.key in token.waiters:

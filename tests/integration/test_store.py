@@ -164,7 +164,7 @@ CHANGES: dict[str, Change] = {
     "answer": lambda store, token, now: store.answer(token, replace(ANSWER, at=now), None),
     "hand over": lambda store, token, now: store.hand_over(token, replace(HAND_OVER, at=now)),
     "decide": lambda store, token, now: store.answer(token, replace(ANSWER, at=now), Completed(now, OUTPUT)),
-    "add a waiter": lambda store, token, now: store.add_waiter(token.id, waiter(), now),
+    "add a waiter": lambda store, token, now: store.add_waiter(token.id, waiter(), now) is None,
     "remind": lambda store, token, now: store.remind(token, replace(token, reminded_count=1, reminded_at=now)),
     "move its deadline": lambda store, token, now: store.move_deadline(token, TIMEOUT + 1, TIMEOUT + 1, now),
 }
@@ -240,7 +240,7 @@ class TestATokenOfALaterVersion:
         later = (False, replace(store.get(token.id), outcome=ended.outcome))
         assert later[1].is_later
         assert store.complete(token.id, Completed(START, OUTPUT), ALL_CHECKED) == later
-        assert store.add_waiter(token.id, waiter(), START) == later
+        assert store.add_waiter(token.id, waiter(), START) == later[1]
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -587,8 +587,8 @@ class TestInstants:
                 partial(store.answer, token, answer, None),
                 partial(store.add_waiter, token.id, waiter(), START),
             ]
-            reminded, (answered, _), (added, _) = race(racers)
-            assert (reminded, answered, added) == (True, True, True)
+            reminded, (answered, _), refused = race(racers)
+            assert (reminded, answered, refused) == (True, True, None)
             now = store.get(token.id)
             assert (now.answers, now.reminded_count, now.due_at, len(now.waiters)) == ((answer,), 1, TIMEOUT, 1)
 
@@ -698,8 +698,8 @@ class TestAddWaiter:
     def test_a_second_time_is_refused_and_keeps_the_first(self, store: Store, create: Callable[..., Token]) -> None:
         token, one = create(), waiter()
         store.add_waiter(token.id, one, START)
-        kept, was = store.add_waiter(token.id, Waiter(one.handle, START + 9, unwrap=True), START + 9)
-        assert not kept
+        was = store.add_waiter(token.id, Waiter(one.handle, START + 9, unwrap=True), START + 9)
+        assert was
         assert was.waiters == {one.key: one} == store.get(token.id).waiters
 
     def test_has_room_for_one_hundred_and_no_more(self, store: Store, create: Callable[..., Token]) -> None:
@@ -707,7 +707,7 @@ class TestAddWaiter:
         token = create(waiters={one.key: one for one in waiters[:-1]})
         for _ in range(3):  # registering again takes no room
             store.add_waiter(token.id, waiters[0], START)
-        assert store.add_waiter(token.id, waiters[-1], START)[0]
+        assert store.add_waiter(token.id, waiters[-1], START) is None
         for options in (
             {},
             {"unwrap": True},
@@ -715,9 +715,9 @@ class TestAddWaiter:
             {"execution": EXECUTION},
             {"kind": WaiterKind.DURABLE_FUNCTION},
         ):
-            kept, was = store.add_waiter(token.id, replace(waiter(), **options), START)
-            assert not kept
-        assert set(was.waiters) == {one.key for one in waiters}
+            was = store.add_waiter(token.id, replace(waiter(), **options), START)
+            assert was
+            assert set(was.waiters) == {one.key for one in waiters}
         assert store.get(token.id) == was
 
 

@@ -44,12 +44,13 @@ class EndpointStore:
 
         It is one update, so simultaneous first puts agree on one secret id.
         """
-        return _endpoint(self._table.update(primary_key(PARTITION, endpoint.name), _attributes(endpoint), returns=True).item)
+        stored = self._table.update(primary_key(PARTITION, endpoint.name), _attributes(endpoint), returns="ALL_NEW")
+        return _endpoint(stored.item)
 
     def set_disabled(self, name: str, disabled: bool, now: int) -> Endpoint | None:
         """Disable an endpoint, or enable it, and return it. Returns None if there is none."""
         changes = {"disabled": disabled or None, "updatedAt": now}  # absent: a version that doesn't know it reads the endpoint
-        changed = self._table.update(primary_key(PARTITION, name), changes, EXISTS, returns=True)
+        changed = self._table.update(primary_key(PARTITION, name), changes, EXISTS, returns="ALL_NEW")
         return _endpoint(changed.item) if isinstance(changed, Updated) else None
 
     def get(self, name: str) -> Endpoint | None:

@@ -45,7 +45,7 @@ from waitpoints.aws.items import (
     token_item,
     waiter_map,
 )
-from waitpoints.aws.table import Added, Changes, Expression, IfAbsent, Refused, Table, Updated
+from waitpoints.aws.table import Added, Changes, Expression, IfAbsent, Refused, Returned, Table, Updated
 from waitpoints.errors import TokenNotFound
 from waitpoints.token import (
     MAX_WAITERS,
@@ -314,9 +314,8 @@ class Store:
         Returns whether it did, and the token as it is now.
         """
         condition = _may_be_completed(checked) + ("" if only_tag is None else f" AND {HAS_TAG}")
-        won, token = self._update(token_id, self._settled(outcome), condition, now=outcome.at, onlyTag=only_tag)
-        is_in_bucket = isinstance(outcome, Completed) and outcome.output.stored_at is not None
-        return won, replace(token, outcome=outcome) if won and is_in_bucket else token  # whose output the item lacks
+        won, was = self._update(token_id, self._settled(outcome), condition, now=outcome.at, onlyTag=only_tag)
+        return won, replace(was, outcome=outcome) if won else was
 
     def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
         """Add an answer to a waiting token that has the answers and hand-overs of `token` and no other (invariant 6).
@@ -328,8 +327,8 @@ class Store:
             "answerCount": len(token.answers) + 1,
             **(self._settled(outcome) if outcome else {}),
         }
-        won, now = self._add_as_read(token, changes, answer_map(answer), answer.at)
-        return won, replace(now, outcome=outcome) if won and outcome else now
+        won, was = self._add_as_read(token, changes, answer_map(answer), answer.at)
+        return won, replace(was, answers=(*was.answers, answer), outcome=outcome) if won else was
 
     def hand_over(self, token: Token, hand_over: HandOver) -> bool:
         """Add a hand-over to a waiting token that has the answers and hand-overs of `token` and no other (invariant 6).
@@ -344,7 +343,10 @@ class Store:
         return self._add_as_read(token, changes, hand_over_map(hand_over), hand_over.at)[0]
 
     def _add_as_read(self, token: Token, changes: Changes, added: Any, now: int) -> tuple[bool, Token]:
-        """Add to the answers or hand-overs of a token that waits with those that were read. So each knows all before it."""
+        """Add to the answers or hand-overs of a token that waits with those that were read. So each knows all before it.
+
+        Returns as `_update` does.
+        """
         answered, handed_over = len(token.answers), len(token.hand_overs)
         as_read = (ANSWERED_AS_READ if answered else HAS_NO_ANSWERS, HANDED_OVER_AS_READ if handed_over else HAS_NO_HAND_OVERS)
         values: dict[str, Any] = {"none": [], "added": [added], "answersAsRead": answered, "handOversAsRead": handed_over}
@@ -362,7 +364,8 @@ class Store:
             "completedAt": Expression("timeoutAt"),
             "expiresAt": self._expires_at(now),
         }
-        return self._update(token_id, changes, MAY_BE_TIMED_OUT, now=now)
+        won, was = self._update(token_id, changes, MAY_BE_TIMED_OUT, now=now)
+        return won, replace(was, outcome=was.outcome_at(now)) if won else was
 
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
         """Let what is stored beside a token, and expires after its timeout, outlive this one. Nothing expires earlier.
@@ -412,11 +415,12 @@ class Store:
             token_from(result.item).check_version()
         return isinstance(result, Updated)
 
-    def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
-        """Store a waiter on a waiting token (invariant 2). Returns whether it did, and the token as it is now."""
+    def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> Token | None:
+        """Store a waiter on a waiting token (invariant 2). Returns None, or the token if that does not take the waiter."""
         changes: Changes = {("waiters", waiter.key): waiter_map(waiter, self._executions), "waiterCount": Added(1)}
-        names = {"waiter": waiter.key}
-        return self._update(token_id, changes, MAY_TAKE_WAITER, names=names, now=now, maxWaiters=MAX_WAITERS)
+        values: dict[str, Any] = {"names": {"waiter": waiter.key}, "now": now, "maxWaiters": MAX_WAITERS}
+        result = self._write(token_id, changes, MAY_TAKE_WAITER, "NONE", values)
+        return None if isinstance(result, Updated) else self._token(result.item)
 
     def mark_unresumed(self, token_id: str, now: int) -> None:
         """Mark a settled token with a waiter that could not be resumed, so that a list finds it.
@@ -466,17 +470,25 @@ class Store:
         return now // 1000 + self.retention
 
     def _update(self, token_id: str, changes: Changes, condition: str, **values: Any) -> tuple[bool, Token]:
-        """Change a token. Returns whether the condition held, and the token as it is now.
+        """Change a token. Returns whether the condition held, and the token as it was, which is smaller than as it is then.
 
         Raises TokenNotFound, and WrittenLater.
         """
+        result = self._write(token_id, changes, condition, "ALL_OLD", values)
+        return isinstance(result, Updated), self._token(result.item)
+
+    def _write(
+        self, token_id: str, changes: Changes, condition: str, returns: Returned, values: dict[str, Any]
+    ) -> Updated | Refused:
         values |= {"waiting": StoredStatus.WAITING, "version": VERSION}
-        result = self._table.update(primary_key(token_id, TOKEN), changes, condition, returns=True, **values)
-        if not result.item:
+        return self._table.update(primary_key(token_id, TOKEN), changes, condition, returns=returns, **values)
+
+    def _token(self, item: dict[str, Any]) -> Token:
+        if not item:
             raise TokenNotFound
-        found = token_from(result.item, {}, self._executions)
+        found = token_from(item, {}, self._executions)
         found.check_version()
-        return isinstance(result, Updated), found
+        return found
 
 
 def _may_be_completed(checked: frozenset[Rule]) -> str:

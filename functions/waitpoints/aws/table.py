@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -27,10 +27,12 @@ _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # the longest pause before each retr
 type Changes = Mapping[Any, Any]
 """The new value of each attribute, or of what is at a path, a tuple of texts. None removes it."""
 
+type Returned = Literal["NONE", "ALL_OLD", "ALL_NEW"]
+
 
 @dataclass(frozen=True, slots=True)
 class Updated:
-    """`item` is the new one, or empty if the update does not return it."""
+    """`item` is the new one or the old one, or empty, as the update returns it."""
 
     item: dict[str, Any]
 
@@ -137,11 +139,11 @@ class Table:
         return {"TableName": self.name, "Key": key, "UpdateExpression": update, **arguments}
 
     def update(
-        self, key: Mapping[str, Any], changes: Changes, condition: str = "", *, returns: bool = False, **values: Any
+        self, key: Mapping[str, Any], changes: Changes, condition: str = "", *, returns: Returned = "NONE", **values: Any
     ) -> Updated | Refused:
-        """Change an item in one call; without a condition, also make it. `returns`: with the new item."""
+        """Change an item in one call; without a condition, also make it. `returns`: which item the answer has, if it holds."""
         request = self.update_request(key, changes, condition, **values)
-        return _written(self.client.update_item, {**request, "ReturnValues": "ALL_NEW" if returns else "NONE"})
+        return _written(self.client.update_item, {**request, "ReturnValues": returns})
 
     def put(self, item: Mapping[str, Any], condition: str, **values: Any) -> Updated | Refused:
         return _written(self.client.put_item, self.put_request(item, condition, **values))

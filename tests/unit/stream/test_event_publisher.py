@@ -310,7 +310,7 @@ class Asking:
 
     def wait(self) -> dict[str, Any]:
         waiter = self.consumer.world.new_waiter()
-        return self._record(self.consumer.world.store.add_waiter(self.token_id, waiter, self.consumer.world.clock())[0])
+        return self._record(self.consumer.world.store.add_waiter(self.token_id, waiter, self.consumer.world.clock()) is None)
 
     @property
     def token(self) -> Token:
