@@ -127,8 +127,9 @@ def listed(client: Any, kind: Kind, run: str, holder: Mapping[str, Any] | None =
     """Return what a service lists of a kind, whoever made it: of each what its deletion takes, and `_…`, which it does not."""
     given = jmespath.search(kind.within, holder) if kind.within else {}
     asks = given | {name: it.format(run=run) if isinstance(it, str) else it for name, it in kind.asks.items()}
-    pages = client.get_paginator(kind.lists).paginate if client.can_paginate(kind.lists) else _only_page(client, kind.lists)
-    return [given | it for page in pages(**asks) for it in jmespath.search(kind.each, page) or []]
+    call = getattr(client, kind.lists)
+    pages = client.get_paginator(kind.lists).paginate(**asks) if client.can_paginate(kind.lists) else [call(**asks)]
+    return [given | it for page in pages for it in jmespath.search(kind.each, page) or []]
 
 
 def is_own(item: Mapping[str, Any], run: str, tagged: Collection[str] = ()) -> bool:
@@ -244,10 +245,6 @@ class _Things:
         if text not in self._said:
             self._said.add(text)
             self._say(text)
-
-
-def _only_page(client: Any, operation: str) -> Callable[..., list[Any]]:
-    return lambda **asks: [getattr(client, operation)(**asks)]
 
 
 def _taken(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,105 +15,73 @@ from botocore.stub import Stubber
 from tools.on_aws.account import RIGHTS, look, secrets_of
 from tools.on_aws.clean_up import TAG
 
-RUN, OWNER, TIME = "wp1a2b3c4d", "999999999999", datetime(2026, 12, 3, tzinfo=UTC)
+RUN, OWNER = "wp1a2b3c4d", "999999999999"
 SECRET = f"arn:aws:secretsmanager:eu-west-1:{OWNER}:secret:"
-ROLE = f"arn:aws:sts::{OWNER}:assumed-role/runner/session"
-BUDGET = {"BudgetName": "all", "TimeUnit": "MONTHLY", "BudgetType": "COST"}
+IDENTITY = {"Account": OWNER, "UserId": "AROA", "Arn": f"arn:aws:sts::{OWNER}:assumed-role/runner/session"}
+PLAN = {"accountId": OWNER, "accountPlanType": "PAID", "accountPlanStatus": "ACTIVE"}
 NOTIFICATION = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80}
+API = {"ProtocolType": "HTTP", "RouteSelectionExpression": "$request.method $request.path"}
+TAGS = [{"Key": TAG, "Value": RUN}]
 Call = tuple[str, str, dict[str, Any], Any]
 
 
-def identity(arn: str = ROLE) -> Call:
-    return "sts", "get_caller_identity", {}, {"Account": OWNER, "UserId": "AROA", "Arn": arn}
+def stacks(*names: str) -> dict[str, Any]:
+    time = datetime(2026, 12, 3, tzinfo=UTC)
+    return {"Stacks": [{"StackName": it, "CreationTime": time, "StackStatus": "REVIEW_IN_PROGRESS"} for it in names]}
 
 
-def stacks(*names: str) -> Call:
-    found = [{"StackName": it, "CreationTime": TIME, "StackStatus": "REVIEW_IN_PROGRESS"} for it in names]
-    return "cloudformation", "describe_stacks", {}, {"Stacks": found}
+def decisions(actions: str, decision: str = "allowed") -> dict[str, Any]:
+    return {"EvaluationResults": [{"EvalActionName": it, "EvalDecision": decision} for it in actions.split()]}
 
 
-def plan(kind: str = "PAID") -> Call:
-    return (
-        "freetier",
-        "get_account_plan_state",
-        {},
-        {"accountId": OWNER, "accountPlanType": kind, "accountPlanStatus": "ACTIVE"},
-    )
-
-
-def limit(number: int = 1000) -> Call:
-    return (
-        "lambda",
-        "get_account_settings",
-        {},
-        {"AccountLimit": {"ConcurrentExecutions": number, "UnreservedConcurrentExecutions": 9}},
-    )
-
-
-def quota(service: str, code: str, value: float = 1000) -> Call:
-    asks = {"ServiceCode": service, "QuotaCode": code}
-    return "service-quotas", "get_service_quota", asks, {"Quota": {**asks, "Value": value}}
-
-
-def rights(resource: str, denied: str = "") -> Call:
-    asks = {"PolicySourceArn": f"arn:aws:iam::{OWNER}:role/runner", "ActionNames": RIGHTS[resource].split()}
-    asks["ResourceArns"] = [resource.format(region="eu-west-1", account=OWNER, run=RUN)]
-    results = [
-        {"EvalActionName": it, "EvalDecision": "implicitDeny" if it == denied else "allowed"} for it in asks["ActionNames"]
-    ]
-    return "iam", "simulate_principal_policy", asks, {"EvaluationResults": results}
-
-
-def budgets(*notifications: dict[str, Any]) -> list[Call]:
-    of = {"AccountId": OWNER}
-    return [
-        ("budgets", "describe_budgets", of, {"Budgets": [BUDGET]}),
-        ("budgets", "describe_notifications_for_budget", {**of, "BudgetName": "all"}, {"Notifications": [*notifications]}),
-    ]
-
-
-def api(id_: str, name: str) -> dict[str, str]:
-    return {"ApiId": id_, "Name": name, "ProtocolType": "HTTP", "RouteSelectionExpression": "$request.method $request.path"}
-
-
-def value(name: str, stage: str, answer: str) -> Call:
-    asks = {"SecretId": f"{SECRET}{name}", "VersionStage": stage}
-    return "secretsmanager", "get_secret_value", asks, answer if answer.endswith("Exception") else {"SecretString": answer}
-
-
-GOOD = [
-    identity(), stacks("prod"), plan(), limit(), quota("lambda", "L-B99A9384"), quota("states", "L-EACE83FA"),
-    *map(rights, RIGHTS), *budgets(NOTIFICATION),
-]  # fmt: skip
-SECRETS: list[Call] = [
-    identity(),
-    ("apigatewayv2", "get_apis", {}, {"Items": [api("one", RUN), api("two", f"{RUN}older"), api("others", "prod")]}),
+GOOD: tuple[Call, ...] = (
+    ("sts", "get_caller_identity", {}, IDENTITY),
+    ("cloudformation", "describe_stacks", {}, stacks("prod")),
+    ("freetier", "get_account_plan_state", {}, PLAN),
+    ("lambda", "get_account_settings", {}, {"AccountLimit": {"ConcurrentExecutions": 10, "UnreservedConcurrentExecutions": 9}}),
+    ("service-quotas", "get_service_quota", {"ServiceCode": "lambda", "QuotaCode": "L-B99A9384"}, {"Quota": {"Value": 1000}}),
+    ("service-quotas", "get_service_quota", {"ServiceCode": "states", "QuotaCode": "L-EACE83FA"}, {"Quota": {"Value": 500}}),
+    *(("iam", "simulate_principal_policy", {
+        "PolicySourceArn": f"arn:aws:iam::{OWNER}:role/runner", "ActionNames": actions.split(),
+        "ResourceArns": [resource.format(region="eu-west-1", account=OWNER, run=RUN)],
+    }, decisions(actions)) for resource, actions in RIGHTS.items()),
+    ("budgets", "describe_budgets", {"AccountId": OWNER},
+     {"Budgets": [{"BudgetName": "all", "TimeUnit": "MONTHLY", "BudgetType": "COST"}]}),
+    ("budgets", "describe_notifications_for_budget", {"AccountId": OWNER, "BudgetName": "all"},
+     {"Notifications": [NOTIFICATION]}),
+)  # fmt: skip
+VALUES = {
+    ("ApiKey-x", "AWSCURRENT"): "new",
+    ("ApiKey-x", "AWSPREVIOUS"): "old",
+    (f"waitpoints/{RUN}/X", "AWSCURRENT"): '{"inner": "member"}',
+    (f"waitpoints/{RUN}/X", "AWSPREVIOUS"): "ResourceNotFoundException",
+}
+SECRETS: tuple[Call, ...] = (
+    ("sts", "get_caller_identity", {}, IDENTITY),
+    ("apigatewayv2", "get_apis", {}, {"Items": [{"ApiId": it, "Name": it, **API} for it in (RUN, f"{RUN}older", "prod")]}),
     ("secretsmanager", "list_secrets", {"IncludePlannedDeletion": True}, {"SecretList": [
-        {"ARN": f"{SECRET}ApiKey-x", "Name": "ApiKey-x", "Tags": [{"Key": TAG, "Value": RUN}]},
-        {"ARN": f"{SECRET}waitpoints/{RUN}/X-x", "Name": f"waitpoints/{RUN}/X"},
-        {"ARN": f"{SECRET}ApiKey-y", "Name": "ApiKey-y", "Tags": [{"Key": TAG, "Value": "another"}]},
+        {"ARN": f"{SECRET}ApiKey-x", "Tags": TAGS}, {"ARN": f"{SECRET}waitpoints/{RUN}/X"}, {"ARN": f"{SECRET}ApiKey-y"},
     ]}),
-    value("ApiKey-x", "AWSCURRENT", "new"), value("ApiKey-x", "AWSPREVIOUS", "old"),
-    value(f"waitpoints/{RUN}/X-x", "AWSCURRENT", '{"inner": "member"}'),
-    value(f"waitpoints/{RUN}/X-x", "AWSPREVIOUS", "ResourceNotFoundException"),
-]  # fmt: skip
+    *(("secretsmanager", "get_secret_value", {"SecretId": SECRET + name, "VersionStage": stage},
+       value if value.endswith("Exception") else {"SecretString": value}) for (name, stage), value in VALUES.items()),
+)  # fmt: skip
 FOUND = {
     "sts": {(OWNER, "account")},
-    "apigatewayv2": {("one", "api"), ("two", "api")},
+    "apigatewayv2": {(RUN, "api"), (f"{RUN}older", "api")},
     "secretsmanager": {(it, "secret") for it in ("new", "old", '{"inner": "member"}', "member")},
 }
 
 
-def session(calls: Iterable[Call], error: Call | None = None) -> Any:
-    """A session that answers these calls, of a service in this order. An error comes in place of one. A text is a code."""
+def session(calls: Iterable[Call], failing: Call | None = None) -> Any:
+    """A session that answers these calls, of a service in this order. An answer that is a text is an error's code."""
     stubbers: dict[str, Stubber] = {}
     for call in calls:
         service, operation, asks, answer = call
         if service not in stubbers:
             stubbers[service] = Stubber(boto3.client(service, "eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"))
             stubbers[service].activate()
-        if call is error or isinstance(answer, str):
-            stubbers[service].add_client_error(operation, "AccessDenied" if call is error else answer, "No right")
+        if call is failing or isinstance(answer, str):
+            stubbers[service].add_client_error(operation, "AccessDenied" if call is failing else answer, "No right")
         else:
             stubbers[service].add_response(operation, answer, asks)
     return SimpleNamespace(
@@ -121,6 +89,10 @@ def session(calls: Iterable[Call], error: Call | None = None) -> Any:
         client=lambda service, **_: stubbers[service].client,
         get_credentials=lambda: Credentials("key-id", "secret-key", None),
     )
+
+
+def changed(operation: str, answer: Any) -> Any:
+    return session((service, it, asks, answer if it == operation else good) for service, it, asks, good in GOOD)
 
 
 @pytest.fixture(autouse=True)
@@ -133,9 +105,9 @@ def test_an_account_in_which_a_run_may_begin() -> None:
     assert (found.account, found.region, found.refusals) == (OWNER, "eu-west-1", [])
     assert found.findings == [
         "plan: PAID, ACTIVE",
-        "quota: 1000 functions at once, 9 of them not reserved",
+        "quota: 10 functions at once, 9 of them not reserved",
         "quota: L-B99A9384, functions at once: 1000",
-        "quota: L-EACE83FA, SendTaskSuccess a second: 1000",
+        "quota: L-EACE83FA, SendTaskSuccess a second: 500",
         "version: aws 1.0",
         "version: sam 1.0",
         "rights: IAM allows those of 6 kinds that were asked for",
@@ -152,33 +124,25 @@ def test_a_call_that_fails_is_a_finding_and_a_stack_that_nobody_sees_a_refusal(c
 
 
 @pytest.mark.parametrize(
-    ("calls", "said"),
+    ("operation", "answer", "said"),
     [
-        ([plan("FREE")], "plan: with the free plan, AWS may refuse"),
-        ([quota("lambda", "L-B99A9384", 10)], "quota: that is too little: aws service-quotas request-service-quota-increase "),
-        ([rights("*", "tag:GetResources")], "rights: missing: tag:GetResources"),
-        ([identity(f"arn:aws:iam::{OWNER}:root")], "rights: the root user has all"),
-        (
-            budgets(),
-            f"budget: none has an alarm. To be told of five dollars a month: aws budgets create-budget --account-id {OWNER} ",
-        ),
+        ("get_account_plan_state", {**PLAN, "accountPlanType": "FREE"}, "plan: with the free plan, AWS may refuse"),
+        ("get_service_quota", {"Quota": {"Value": 10}}, "quota: that is too little: aws service-quotas request-service-quota-"),
+        ("simulate_principal_policy", decisions("tag:GetResources", "implicitDeny"), "rights: missing: tag:GetResources"),
+        ("get_caller_identity", {**IDENTITY, "Arn": f"arn:aws:iam::{OWNER}:root"}, "rights: the root user has all"),
+        ("describe_notifications_for_budget", {"Notifications": []}, "budget: none has an alarm. To be told of five dollars"),
+        ("describe_stacks", stacks(f"{RUN}older", "prod"), f"There is a stack {RUN}older already"),
     ],
 )
-def test_what_is_not_as_it_should_be_is_said(calls: list[Call], said: str) -> None:
-    changed = {str(it[:3]): it for it in GOOD} | {str(it[:3]): it for it in calls}
-    assert [it for it in look(session(changed.values()), RUN).findings if it.startswith(said)]
+def test_what_is_not_as_it_should_be_is_said(operation: str, answer: Any, said: str) -> None:
+    found = look(changed(operation, answer), RUN)
+    assert [it for it in found.findings + found.refusals if it.startswith(said)]
 
 
 def test_a_program_that_is_missing_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     monkeypatch.setenv("PATH", "/nowhere")
     assert [it for it in look(session(GOOD), RUN).findings if it.startswith("version: it cannot be seen")]
-
-
-@pytest.mark.parametrize("names", [[RUN], [f"{RUN}older", "prod"]])
-def test_where_a_stack_of_its_name_is_a_run_is_refused(names: list[str]) -> None:
-    changed = [stacks(*names) if it[0] == "cloudformation" else it for it in GOOD]
-    assert look(session(changed), RUN).refusals == [f"There is a stack {names[0]} already"]
 
 
 def test_what_may_not_be_published_is_known() -> None:
