@@ -97,7 +97,7 @@ def test_a_run_on_aws_takes_a_role_and_a_name_without_showing_a_key(tmp_path: Pa
     assert re.search(r"^eu-west-1 sts assume-role-.* --role-arn arn:role .*file://token .* a-jwt$", asked, re.MULTILINE)
     assert shown.splitlines() == [f"::add-mask::{it}" for it in ("key-id", "secret", "session")]
     keys = "AWS_ACCESS_KEY_ID=key-id\nAWS_SECRET_ACCESS_KEY=secret\nAWS_SESSION_TOKEN=session\n"
-    assert re.fullmatch(keys + "RUN=wp[0-9a-f]{8}\n", given)
+    assert re.fullmatch(keys + "WAITPOINTS_RUN=wp[0-9a-f]{8}\n", given)
     assert {it.name for it in tmp_path.iterdir()} == {".local", "asked", "given"}
 
 
@@ -107,7 +107,7 @@ def test_a_run_on_aws_is_always_deleted_and_brings_home_only_what_may_be_publish
     sh = f'sh() {{ printf "%s " "$@"; return {status}; }}; '
     run = ended(["sh", "-c", sh + RUN["run"]], environment={"REGION": "eu-west-1", "EVERYTHING": "--all"})
     assert (run.stdout, run.returncode) == ("examples/on_aws.sh --yes --region eu-west-1 --all ", status)
-    clean = ended(["sh", "-c", sh + CLEAN["run"]], environment={"REGION": "eu-west-1", "RUN": "wp1"})
+    clean = ended(["sh", "-c", sh + CLEAN["run"]], environment={"REGION": "eu-west-1", "WAITPOINTS_RUN": "wp1"})
     assert (clean.stdout, clean.returncode) == ("examples/on_aws.sh --yes --region eu-west-1 --clean wp1 ", ends)
     nameless = ended(["sh", "-c", sh + CLEAN["run"]], environment={"REGION": "eu-west-1"})
     assert (nameless.stdout, nameless.returncode) == ("", 2)

@@ -50,7 +50,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         session = boto3.Session(region_name=options.region or input("Which region? ").strip())
         redaction.know(owner := session.client("sts").get_caller_identity()["Account"], "account")
-        name, steps = options.clean or f"wp{secrets.token_hex(4)}", chosen(options.only, everything=options.all)
+        drawn = os.environ.get("WAITPOINTS_RUN") or f"wp{secrets.token_hex(4)}"  # a workflow has drawn it, to clean up by it
+        name, steps = options.clean or drawn, chosen(options.only, everything=options.all)
         findings = [] if options.clean else _plan(session, name, steps, options.evidence, tell)
         tell(f"This is account {owner}, region {session.region_name}.")
         if not options.yes and input(f"{'Delete' if options.clean else 'Make'} {name} there? Type yes: ").strip() != "yes":

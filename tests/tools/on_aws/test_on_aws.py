@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
@@ -51,6 +52,10 @@ class World:
         became = {row.name: row.status for row in rows}
         (folder / "summary.json").write_text(json.dumps([became, [it.name for it in left], facts]))
 
+    @property
+    def facts(self) -> Any:
+        return json.loads((self.evidence / "summary.json").read_text())[2]
+
     def main(self, *arguments: str) -> int:
         return on_aws.main(["--evidence", str(self.evidence), *arguments])
 
@@ -82,7 +87,14 @@ def test_a_region_is_asked_or_given_and_never_assumed(world: World) -> None:
         world.main("--yes")
     assert refused.value.code == 2
     assert world.main() == 0
-    assert json.loads((world.evidence / "summary.json").read_text())[2]["region"] == "eu-west-1"
+    assert world.facts["region"] == "eu-west-1"
+
+
+def test_a_workflow_knows_the_name_before(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By which it cleans up if the run is killed."""
+    monkeypatch.setenv("WAITPOINTS_RUN", "wp00112233")
+    world.main()
+    assert world.facts["run"] == "wp00112233"
 
 
 @pytest.mark.parametrize(
