@@ -13,13 +13,12 @@ from tests.support.deployer_policy import POLICY
 from tests.support.in_process.template import ROOT, STACK_NAME
 from tests.support.processed_template import attributes, processed, processed_gradually, texts
 from tests.support.resource_schemas import services
+from tools.on_aws.__main__ import CLEAN_UP_MINUTES
 from tools.on_aws.steps import STEPS
 
 PAGE = (ROOT / "docs" / "operation.md").read_text()
 HOUR = PAGE.split("\n## The first hour on AWS\n")[1].split("\n## ")[0]
 DEPLOYS = PAGE.split("\n## Who deploys\n")[1].split("\n## ")[0]
-GITHUB_SUBJECT = re.compile(r"`sub`: `(.+?):environment:prod`")
-CLEAN_UP_MINUTES = 15
 UNUSED = {"ec2", "elasticfilesystem", "firehose", "kinesis", "kms", "s3files", "s3tables"}
 """Services that CloudFormation calls for properties that this stack has not."""
 
@@ -107,6 +106,9 @@ def test_the_role_of_the_run_trusts_one_environment() -> None:
     provider = statement["Principal"]["Federated"].partition("oidc-provider/")[2]
     [(operator, trusted)] = statement["Condition"].items()
     assert (statement["Action"], operator) == ("sts:AssumeRoleWithWebIdentity", "StringEquals")
-    subject = f"{GITHUB_SUBJECT.search(DEPLOYS)[1]}:environment:on-aws"  # type: ignore[index]
-    assert trusted == {f"{provider}:aud": "sts.amazonaws.com", f"{provider}:sub": subject}
-    assert "in the environment `on-aws`" in HOUR
+    [environment] = re.findall(
+        r"^    environment: (\w+)", (ROOT / ".github" / "workflows" / "on-aws.yml").read_text(), re.MULTILINE
+    )
+    [repository] = re.findall(r"`sub`: `(.+?):environment:prod`", DEPLOYS)
+    assert trusted == {f"{provider}:aud": "sts.amazonaws.com", f"{provider}:sub": f"{repository}:environment:{environment}"}
+    assert f"in the environment `{environment}`" in HOUR

@@ -57,7 +57,7 @@ PATTERNS = (
 SHORTEST = 8  # characters of a known value: any shorter one is found everywhere
 _ENCODED = re.compile(r"[0-9A-Za-z+/_-]{11,}")
 _PIECE = re.compile(r"[^\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]{8,}")
-_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))")
+_ESCAPE, _ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))"), str.maketrans("nrtbf", "\n\r\t\b\f")
 _WHOLES = (re.compile(r"[^\s\"'<>]+"), re.compile(".+"), re.compile("(?s).+"))  # a word, a line, a text
 
 
@@ -91,9 +91,8 @@ class Redaction:
             for api in re.findall(f"{it.after or START}({it.value})", text) if it.kind == "api" else ():
                 self.know(api, "api")
         hidden, end = "", 0
-        for found in self._found(text):
-            start, until = found.span(found.lastgroup or 0)
-            hidden += text[end:start] + self._name(found)
+        for start, until, kind in self._found(text):
+            hidden += text[end:start] + self._name(text[start:until], kind)
             end = until
         hidden += text[end:]
         for whole in _WHOLES:
@@ -115,46 +114,35 @@ class Redaction:
         return sorted(hits)
 
     def _compile(self) -> None:
-        self._forms = {form: value for value in sorted(self.known, key=len, reverse=True) for form in _forms(value)}
+        known = sorted(self.known, key=len, reverse=True)
+        self._forms = {form: it for it in known for form in (it, json.dumps(it)[1:-1], quote(it, safe=""))}
         numbered = [(f"{it.after}(?P<v{number}>{it.value})", it.after) for number, it in enumerate(self.patterns)]
         words = "|".join(row for row, after in numbered if not after)
-        known = [f"(?P<known>{'|'.join(map(re.escape, self._forms))})"] if self._forms else []
-        rows = [*known, *(row for row, after in numbered if after), f"{START}(?:{words})"]
+        forms = [f"(?P<known>{'|'.join(map(re.escape, self._forms))})"] if self._forms else []
+        rows = [*forms, *(row for row, after in numbered if after), f"{START}(?:{words})"]
         self._all = re.compile("|".join(rows), re.ASCII)
 
-    def _found(self, text: str) -> Iterator[re.Match[str]]:
-        """Every value that may not be published, in one pass."""
+    def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
+        """Where values begin and end that may not be published, with their kinds, in one pass."""
         at = 0
         while found := self._all.search(text, at):
-            few = found.lastgroup != "known" and len(set(found[found.lastgroup or 0])) < self._pattern(found).different
-            at = found.start() + 1 if few else found.end()
-            if not few:
-                yield found
+            group = found.lastgroup or ""
+            pattern = None if group == "known" else self.patterns[int(group[1:])]
+            if pattern and len(set(found[group])) < pattern.different:
+                at = found.start() + 1
+            else:
+                yield *found.span(group), pattern.kind if pattern else self.known[self._forms[found[group]]]
+                at = found.end()
 
-    def _pattern(self, found: re.Match[str]) -> Pattern:
-        return self.patterns[int((found.lastgroup or "v0")[1:])]
-
-    def _kind(self, found: re.Match[str]) -> str:
-        return self.known[self._forms[found[0]]] if found.lastgroup == "known" else self._pattern(found).kind
-
-    def _name(self, found: re.Match[str]) -> str:
-        written = found[found.lastgroup or 0]
-        value, kind = self._forms.get(written, written), self._kind(found)
+    def _name(self, written: str, kind: str) -> str:
+        value = self._forms.get(written, written)
         if value not in self.names:
             self.given[kind] += 1
             self.names[value] = f"<{kind}>" if self.given[kind] == 1 else f"<{kind}-{self.given[kind]}>"
         return self.names[value]
 
     def _kinds(self, text: str) -> set[str]:
-        return {self._kind(found) for view in _views(text) for found in self._found(view)}
-
-
-def _forms(value: str) -> Iterator[str]:
-    """A value as it is, and in the codes that texts pass it on in: of base64 what does not depend on its neighbours."""
-    yield from (value, json.dumps(value)[1:-1], quote(value, safe=""))
-    for before in range(3):
-        coded = base64.b64encode(bytes(before) + value.encode()).decode().rstrip("=")
-        yield coded[(0, 2, 3)[before] : len(coded) - ((before + len(value.encode())) % 3 > 0)]
+        return {kind for view in _views(text) for _, _, kind in self._found(view)}
 
 
 def _views(text: str) -> Iterator[str]:
@@ -177,6 +165,4 @@ def _decoded(run: str) -> Iterator[str]:
 
 
 def _unescaped(found: re.Match[str]) -> str:
-    return (
-        chr(int(found[1], 16)) if found[1] else {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}.get(found[2], found[2])
-    )
+    return chr(int(found[1], 16)) if found[1] else found[2].translate(_ESCAPED)

@@ -15,30 +15,31 @@ from tools.on_aws.redaction import PATTERNS, Hit, Redaction
 
 LETTERS, HEX = string.ascii_letters + string.digits, "0123456789abcdef"
 BASE64 = LETTERS + "+/"
-SAMPLES = [  # of the pattern with the same number: how a value is made, and where it is written
-    ("{12:0123456789}", "arn:aws:lambda:eu-west-1:{}:function:create"),
-    ("{10:abcdef01234}", "https://{}.execute-api.eu-west-1.amazonaws.com/console"),
-    ("{10:abcdef01234}", "https://apigateway.eu-west-1.amazonaws.com/v2/apis/{}/routes"),
-    ("tr_prod_sk_{24:LETTERS}", "key {}"),
-    ("{64:HEX}", "https://wait.example/api/v1/waitpoints/tokens/waitpoint_01/callback/{}"),
-    ("{64:HEX}", "sha256={}"),
-    ("whsec_{32:BASE64}", "GITHUB={}"),
-    ("{70:HEX}%3D", "https://bucket.s3.example/a?X-Amz-Security-Token={}&X-Amz-Expires=60"),
-    ("ASIA{16:ABCDEFGHIJ234567}", "{} signed it"),
-    ("{9:abcdefgh}.x+1@{8:abcdefgh}.example", "from {}, to"),
-    ("203.0.113.{2:123456789}", "ip={}:443"),
-    ("2001:db8:{4:HEX}:{4:HEX}:1:2:3:{4:HEX}", "from [{}]:443"),
-    ("2001:db8::{4:HEX}", "from {}"),
-    ("{30:abcdef}-{30:abcdef}", "taskToken: {}"),
-    ("{40:BASE64}==", "CallbackId: {}"),
-    ("{40:BASE64}=", "POST /2025-12-01/durable-execution-callbacks/{}/succeed"),
-    ("{40:abcdef01234}", "aws_secret_access_key = {}"),
-    ("eyJ{30:LETTERS}.{40:LETTERS}.{43:LETTERS}", "Bearer {}"),
-    ("AQC{700:BASE64}=", "token {}"),
-    ("{60:LETTERS}.{43:LETTERS}", "session={};"),
-    ("{48:LETTERS}", "Authorization: Bearer {}"),
-    ("{40:BASE64}", "{} signs"),
-    ("{300:BASE64}", "next {}"),
+Chosen = Callable[..., str]
+SAMPLES: list[tuple[Callable[[Chosen], str], str]] = [  # of each pattern: how a value is made, and where it stands
+    (lambda c: f"{c(12, '0123456789')}", "arn:aws:lambda:eu-west-1:{}:function:create"),
+    (lambda c: f"{c(10, 'abcdef01234')}", "https://{}.execute-api.eu-west-1.amazonaws.com/console"),
+    (lambda c: f"{c(10, 'abcdef01234')}", "https://apigateway.eu-west-1.amazonaws.com/v2/apis/{}/routes"),
+    (lambda c: f"tr_prod_sk_{c(24)}", "key {}"),
+    (lambda c: f"{c(64, HEX)}", "https://wait.example/api/v1/waitpoints/tokens/waitpoint_01/callback/{}"),
+    (lambda c: f"{c(64, HEX)}", "sha256={}"),
+    (lambda c: f"whsec_{c(32, BASE64)}", "GITHUB={}"),
+    (lambda c: f"{c(70, HEX)}%3D", "https://bucket.s3.example/a?X-Amz-Security-Token={}&X-Amz-Expires=60"),
+    (lambda c: f"ASIA{c(16, 'ABCDEFGHIJ234567')}", "{} signed it"),
+    (lambda c: f"{c(9, 'abcdefgh')}.x+1@{c(8, 'abcdefgh')}.example", "from {}, to"),
+    (lambda c: f"203.0.113.{c(2, '123456789')}", "ip={}:443"),
+    (lambda c: f"2001:db8:{c(4, HEX)}:{c(4, HEX)}:1:2:3:{c(4, HEX)}", "from [{}]:443"),
+    (lambda c: f"2001:db8::{c(4, HEX)}", "from {}"),
+    (lambda c: f"{c(30, 'abcdef')}-{c(30, 'abcdef')}", "taskToken: {}"),
+    (lambda c: f"{c(40, BASE64)}==", "CallbackId: {}"),
+    (lambda c: f"{c(40, BASE64)}=", "POST /2025-12-01/durable-execution-callbacks/{}/succeed"),
+    (lambda c: f"{c(40, 'abcdef01234')}", "aws_secret_access_key = {}"),
+    (lambda c: f"eyJ{c(30)}.{c(40)}.{c(43)}", "Bearer {}"),
+    (lambda c: f"AQC{c(700, BASE64)}=", "token {}"),
+    (lambda c: f"{c(60)}.{c(43)}", "session={};"),
+    (lambda c: f"{c(48)}", "Authorization: Bearer {}"),
+    (lambda c: f"{c(40, BASE64)}", "{} signs"),
+    (lambda c: f"{c(300, BASE64)}", "next {}"),
 ]
 FORMS: dict[str, Callable[[str], str]] = {
     "as it is": str,
@@ -64,16 +65,7 @@ Duration: 12.34 ms 100%
 def values(number: int) -> list[str]:
     """Three invented ones of a pattern."""
     chance = random.Random(number)  # noqa: S311
-
-    def made() -> str:
-        parts = SAMPLES[number][0].replace("}", "{").split("{")
-        for place in range(1, len(parts), 2):
-            length, _, letters = parts[place].partition(":")
-            alphabet = {"HEX": HEX, "LETTERS": LETTERS, "BASE64": BASE64}.get(letters, letters)
-            parts[place] = "".join(chance.choices(alphabet, k=int(length)))
-        return "".join(parts)
-
-    return [made() for _ in range(3)]
+    return [SAMPLES[number][0](lambda count, of=LETTERS: "".join(chance.choices(of, k=count))) for _ in range(3)]
 
 
 PLANTED = [pytest.param(number, id=f"{pattern.kind}-{number}") for number, pattern in enumerate(PATTERNS)]
