@@ -86,7 +86,8 @@ def _parts(summary: Summary) -> list[str]:
     facts, steps = summary["facts"], summary["steps"]
     where = "on an emulator, not on AWS" if summary["emulator"] else f"in {facts['region']}"
     return [
-        f"{facts['date']}, {where}, Waitpoints {facts['version']}, commit {facts['commit']}. {facts['account']}",
+        f"{facts['date']}, {where}, Waitpoints {facts['version']}, commit {facts['commit']}.",
+        _cell(facts["account"]),
         _table(
             ("", "step", "result", "seconds", "why"),
             [(it["number"], it["name"], it["status"], it["seconds"], it["reason"]) for it in steps],
@@ -101,8 +102,12 @@ def _parts(summary: Summary) -> list[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    shown = [[str(cell).replace("<", "&lt;").replace("|", "\\|").replace("\n", " ") for cell in row] for row in rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *shown)) if rows else "Nothing."
+    lines = [head, ["---"] * len(head), *(map(_cell, row) for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) if rows else "Nothing."
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("<", "&lt;").replace("|", "\\|").replace("\n", " ")
 
 
 def main() -> int:

@@ -11,7 +11,14 @@ from tools.stack import ROOT
 from waitpoints_local.stack import LocalError
 
 PAGES = ("README.md", "docs/internals/aws.md", "docs/internals/on-aws.md")
-FACTS = {"date": "2027-01-05", "run": "wp1", "commit": "0904afe", "region": "eu-west-1", "version": "0.5.0", "account": "Paid."}
+FACTS = {
+    "date": "2027-01-05",
+    "run": "wp1",
+    "commit": "0904afe",
+    "region": "eu-west-1",
+    "version": "0.5.0",
+    "account": "plan <paid>",
+}
 ROWS = [
     Row(1, "smoke", "waitpoints smoke", "2027-01-05T08:13:00Z", 61.5, "ok", figures={"resume p50": "0.31 s"}),
     Row(2, "bodies", "sh …", "2027-01-05T08:15:00Z", 3, "failed", "curl | 413 of <account>", differs=["413 in place of 400"]),
@@ -49,7 +56,8 @@ def test_a_run_changes_both_sentences_and_the_page(tree: Path, tmp_path: Path) -
         assert f"\n{said.format(link)}\n" in (tree / name).read_text()
     page = (tree / PAGES[2]).read_text()
     for row in (
-        "2027-01-05, in eu-west-1, Waitpoints 0.5.0, commit 0904afe. Paid.",
+        "2027-01-05, in eu-west-1, Waitpoints 0.5.0, commit 0904afe.",
+        "plan &lt;paid>",
         "| 1 | smoke | ok | 61.5 |  |",
         "| 2 | bodies | failed | 3 | curl \\| 413 of &lt;account> |",
         "| 3 | upgrade | skipped | 0 | no tag |",
