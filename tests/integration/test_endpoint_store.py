@@ -137,6 +137,12 @@ class TestStatistics:
         store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
         assert store.read_statistics(OTHER_SECRET_ID) == EndpointStatistics()
 
+    def test_are_stored_by_names_that_every_version_reads(self, stack: MotoStack, store: EndpointStore) -> None:
+        store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
+        [item] = stack.every_item()
+        assert set(item) == {"id", "item", "keptCount", "keptLast", "expiresAt"}
+        assert set(item["keptLast"]["M"]) == {"at", "ip", "userAgent", "deliveryId", "key", "detail"}
+
     def test_expire_400_days_after_the_last_delivery(self, stack: MotoStack, store: EndpointStore) -> None:
         for last in (EARLY, LATE):
             store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, last))

@@ -88,8 +88,9 @@ def test_the_last_delivery_of_each_kind_is_written(tally: EndpointTally, count: 
 
 def test_texts_are_cut_and_can_be_stored(tally: EndpointTally, table: Table, clock: FakeClock) -> None:
     """A long text would make each count cost more, and half a surrogate pair would make every later one fail."""
-    tally.count(BUSY, KEPT, LastDelivery(at=clock(), ip="", user_agent="x" * 257, key="k" * 2048, detail="\ud800"))
-    expected = LastDelivery(at=clock(), user_agent="x" * 256, key="k" * 256, detail="?")
+    long = LastDelivery(at=clock(), ip="", user_agent="x" * 257, delivery_id="d" * 257, key="k" * 2048, detail="\ud800")
+    tally.count(BUSY, KEPT, long)
+    expected = LastDelivery(at=clock(), user_agent="x" * 256, delivery_id="d" * 256, key="k" * 256, detail="?")
     assert table.written[BUSY].last == {KEPT: expected}
 
 
