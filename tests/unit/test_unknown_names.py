@@ -41,7 +41,7 @@ def objects(schema: Mapping[str, Any], place: tuple[str, ...] = ()) -> Iterator[
 
 
 def names_of(operation: Operation) -> Iterator[tuple[tuple[str, ...], str]]:
-    """But of a page, whose members `test_page_shapes.py` misspells."""
+    """But of a page, whose members `test_page_page_checks.py` misspells."""
     assert operation.body
     found = objects(operation.body.described()["content"]["application/json"]["schema"])
     yield from (it for it in found if it[0][:1] != ("page",))

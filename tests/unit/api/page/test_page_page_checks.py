@@ -48,7 +48,6 @@ def test_a_link_of_another_scheme_is_refused(url: Any) -> None:
         ({"title": "a\u0000"}, "page.title"),
         ({"title": "a\ud800"}, "page.title"),
         ({"title": "T", "text": "x" * 10_001}, "page.text"),
-        ({"title": "T", "txet": "a"}, "text"),
         ({"title": "T", "confirm": "yes"}, "page.confirm"),
         ({"title": "T", "links": [{"url": "https://a.example"}] * 11}, "page.links"),
         ({"title": "T", "actions": []}, "page.actions"),
@@ -65,6 +64,35 @@ def test_a_link_of_another_scheme_is_refused(url: Any) -> None:
 def test_a_definition_that_cannot_be_shown_is_refused_with_its_place(definition: Any, place: str) -> None:
     with pytest.raises(InvalidPage, match=re.escape(place)):
         page_checks.parse(definition)
+
+
+TEXT, NUMBER, CHOICE = {"type": "string"}, {"type": "integer"}, {"oneOf": [{"const": "eu"}]}
+SEVERAL, AT = {"type": "array", "items": CHOICE}, "page.fields.properties.a"
+
+
+def form(field: Any) -> dict[str, Any]:
+    return {"title": "T", "fields": {"properties": {"a": field}}}
+
+
+@pytest.mark.parametrize(
+    ("definition", "unknown", "nearest"),
+    [
+        ({"title": "T", "txet": 1}, 'page: unknown field "txet"', "text"),
+        ({"title": "T", "links": [{"url": "https://a.example", "lable": 1}]}, 'page.links[0]: unknown field "lable"', "label"),
+        ({"title": "T", "actions": [{"id": "a", "label": "A", "stile": 1}]}, 'page.actions[0]: unknown field "stile"', "style"),
+        ({"title": "T", "fields": {"requierd": 1}}, 'page.fields: unknown keyword "requierd"', "required"),
+        (form({**TEXT, "minLenght": 1}), f'{AT}: unknown keyword of a field (text) "minLenght"', "minLength"),
+        (form({**NUMBER, "minimun": 1}), f'{AT}: unknown keyword of a field (integer) "minimun"', "minimum"),
+        (form({**CHOICE, "titel": 1}), f'{AT}: unknown keyword of a field (one of) "titel"', "title"),
+        (form({"oneOf": [{"const": "eu", "titel": 1}]}), f'{AT}.oneOf[0]: unknown keyword "titel"', "title"),
+        (form({**SEVERAL, "tilte": 1}), f'{AT}: unknown keyword of a field (several of) "tilte"', "title"),
+        (form({**SEVERAL, "items": {**CHOICE, "enmu": 1}}), f'{AT}.items: unknown keyword "enmu"', "enum"),
+    ],
+)
+def test_a_misspelt_member_of_each_object_is_refused_with_the_nearest(definition: Any, unknown: str, nearest: str) -> None:
+    with pytest.raises(InvalidPage) as refusal:
+        page_checks.parse(definition)
+    assert refusal.value.message == f'Invalid {unknown}: did you mean "{nearest}"?'
 
 
 BOTH = ["en", "de"]
