@@ -168,7 +168,7 @@ class _Things:
 
     def delete_stacks(self) -> None:
         """Delete the stacks, and wait until they are gone. What keeps one from it stays behind, for the other kinds."""
-        end, forced, given_up = time.monotonic() + STACK_SECONDS, set[str](), set[str]()
+        end, forced, given_up, pause = time.monotonic() + STACK_SECONDS, set[str](), set[str](), 1
         while waited := [it for it in self._own(STACKS) if it["StackName"] not in given_up]:
             for item in waited:
                 name, status = item["StackName"], item["_status"]
@@ -182,7 +182,7 @@ class _Things:
                     given_up.add(name)  # while it is updated, its deletion is refused
             if time.monotonic() > end:
                 break
-            time.sleep(PAUSE)
+            time.sleep(pause := min(PAUSE, 2 * pause))
 
     def delete_all(self, kind: Kind) -> None:
         """Delete what the run has of a kind. A role outlives the stacks, as one may have been deployed with it."""

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tools import checkout, version, zip_file
 from tools.deploy import GRADUAL, gradual
-from tools.stack import ROOT, sam
+from tools.stack import LOCKS, ROOT, sam
+from waitpoints_local.turns import one_at_a_time
 
 ARCHITECTURES = ("arm64", "x86_64")
 LAYERS = ("DependencyLayer", "PublicKeyLayer", "TracingLayer")
@@ -100,7 +101,7 @@ def configuration(samconfig: str) -> str:
 
 def main(architecture: str, folder: str) -> None:
     """Make the content of this tree's archive in a folder, without the zip file around it."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with one_at_a_time(LOCKS / "archive"), tempfile.TemporaryDirectory() as scratch:
         built = build(architecture, Path(scratch) / architecture)
         content = content_of(version.read(), architecture, checkout.code(), layers_of(built), built)
     for path, it in content.items():

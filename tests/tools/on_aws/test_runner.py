@@ -99,16 +99,19 @@ def test_why_a_step_was_not_ok(line: str, status: str, reason: str, tmp_path: Pa
     assert (row.status, row.reason) == (status, reason)
 
 
-@pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
-def test_a_signal_ends_the_step_with_all_that_it_started_and_no_other_begins(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["INT", "TERM", "HUP", ""])
+def test_a_step_ends_with_all_that_it_started_and_after_a_signal_no_other_begins(name: str, tmp_path: Path) -> None:
     os.mkfifo(fifo := tmp_path / "fifo")
     (folder := tmp_path / "evidence").mkdir()
-    with closing(os.fdopen(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))) as read:
-        line = f"trap '' TERM; sleep 600 >{fifo} 2>&1 & echo begun; kill -{name} $PPID; kill -{name} $PPID; sleep 600"
-        with running(folder, Step("one", line, "", 0), Step("two", "true", "", 0)) as rows:
-            assert select.select([read], [], [], 60)[0]  # at its end: nobody holds the other one
-            assert read.read() == ""
-    assert [(row.status, row.reason) for row in rows] == [("failed", f"ended: SIG{name}"), ("skipped", f"SIG{name}")]
+    signalled = f"kill -{name} $PPID; kill -{name} $PPID; wait"
+    line = f"(trap '' TERM; exec sleep 600) 3>{fifo} {'' if name else '>&3 2>&3'} & trap 'exit 0' TERM; echo begun; "
+    steps = Step("one", line + (signalled if name else "true"), "", 0), Step("two", "true", "", 0)
+    with closing(os.fdopen(os.open(fifo, os.O_RDONLY | os.O_NONBLOCK))) as read, running(folder, *steps) as rows:
+        assert select.select([read], [], [], 60)[0]  # at its end: nobody holds the other one
+        assert read.read() == ""
+    said = [(row.status, row.reason) for row in rows]
+    assert said == ([("failed", f"ended: SIG{name}"), ("skipped", f"SIG{name}")] if name else [("ok", ""), ("ok", "")])
+    assert rows[0].seconds < 300
     assert (folder / "01-one.txt").read_text().endswith("\n\nbegun\n")
 
 
