@@ -2,10 +2,12 @@
 # The longer steps of "The first hour on AWS" in docs/operation.md, run in a clone: sh examples/first_hour.sh STEP
 #
 # They use the stack waitpoints (STACK), with the region and credentials of the environment, and the commands waitpoints, aws,
-# sam, curl and openssl. Each says what it saw, and ends with status 1 at the first thing that is not as it should be.
+# sam, curl, python3 and openssl. Each says what it saw, and ends with status 1 at the first thing that is not as it should be,
+# or with 77 if it has nothing to try. SAM uploads to BUCKET, if there is one, and the stacks get the tag waitpoints-run=RUN.
 set -eu
 
 stack=${STACK:-waitpoints}
+here=${ARCHIVE:-.}   # the folder of the version that is deployed, built
 spread=${SPREAD:-60} # seconds that a changed role may need until every service knows it
 answer=$(mktemp)
 narrowed= # while the stack may resume only its own machine's executions
@@ -77,8 +79,14 @@ left_undone() {
     ! waitpoints doctor --stack="$stack"
 }
 
+# Deploy what is built in a folder, with further options of SAM.
+deploy() {
+    (cd "$1" && shift && sam deploy --stack-name "$stack" "$@" ${RUN:+--tags "waitpoints-run=$RUN"} \
+        ${BUCKET:+--no-resolve-s3 --s3-bucket "$BUCKET" --s3-prefix "$stack"})
+}
+
 allow() {
-    sam deploy --stack-name "$stack" --parameter-overrides "ResumableStateMachines=\"$1\""
+    deploy "$here" --parameter-overrides "ResumableStateMachines=\"$1\""
     sleep "$spread"
 }
 
@@ -180,8 +188,10 @@ restore() {
     aws dynamodb delete-table --table-name "$copy" >"$answer"
 }
 
+# Deploy the version in a folder, which an archive has built.
 deploy_from() {
-    (cd "$1" && sam build && sam deploy --stack-name "$stack") >"$answer" 2>&1 || fail "$1: $(tail -n 20 "$answer")"
+    if [ ! -f "$1/functions.zip" ]; then (cd "$1" && sam build) >"$answer" 2>&1 || fail "$1: $(tail -n 20 "$answer")"; fi
+    deploy "$1" ${PARAMETERS:+--parameter-overrides $PARAMETERS} >"$answer" 2>&1 || fail "$1: $(tail -n 20 "$answer")"
 }
 
 # Start an execution that waits for a new token with these options. Sets id, url and execution.
@@ -204,9 +214,17 @@ answer() {
 }
 
 upgrade() {
-    stack=$stack-upgrade old=$(mktemp -d) key=first-hour-$$
-    git worktree add --quiet --detach "$old" "$(git rev-list -1 --grep '^Release 0\.3\.0$' HEAD)"
-    trap 'rm -f "$answer"; git worktree remove --force "$old"' EXIT
+    stack=${stack}older old=$(mktemp -d) key=first-hour-$$
+    trap 'rm -rf "$answer" "$old"' EXIT
+    if [ -d "${FROM-}" ]; then
+        cp -R "$FROM/." "$old"
+    elif [ -n "${FROM-}" ]; then
+        python3 -m zipfile -e "$FROM" "$old" && mv "$old"/*/* "$old"
+    elif tag=$(git describe --tags --abbrev=0 --match 'v*' HEAD^ 2>/dev/null); then
+        git archive "$tag" | tar -x -C "$old"
+    else
+        echo "skipped: this clone has no tag v… of an older version, and FROM names no archive" && exit 77
+    fi
     deploy_from "$old"
     machine=$(output StateMachineArn)
     waits --timeout "${SHORT:-10m}" && short=$execution
@@ -214,11 +232,11 @@ upgrade() {
     waits --timeout 30d && long_url=$url long=$execution
     waits --key "$key" && key_url=$url keyed=$execution key_id=$id
     waits --page '{"title": "Go on?"}' && page_url=$url page=$execution
-    deploy_from .
+    deploy_from "$here"
     answer "after the upgrade" "$plain_url" "$plain"
     deploy_from "$old"
     answer "after the way back" "$long_url" "$long"
-    deploy_from .
+    deploy_from "$here"
     new_token --key "$key"
     [ "$id" = "$key_id" ] || fail "the key $key has another token than before"
     answer "a token with a key" "$key_url" "$keyed"
@@ -227,7 +245,79 @@ upgrade() {
     echo "ok  all five executions have ended. Now: waitpoints smoke --stack $stack, and sam delete --stack-name $stack"
 }
 
+# Deploy an archive's gradual template with a mark of its own: without a new one, there is no new version to shift to.
+shift_to() {
+    sed "s/ RELEASE: .*/ RELEASE: $(date +'"%s"')/" "$1/gradual.yaml" >"$1/shifted.yaml"
+    deploy "$1" --template-file shifted.yaml --no-confirm-changeset ${PARAMETERS:+--parameter-overrides $PARAMETERS}
+}
+
+gradual() {
+    stack=${stack}gradual
+    for deployment in first second; do
+        began=$(date +%s)
+        shift_to "$here" >"$answer" 2>&1 || fail "the $deployment: $(tail -n 20 "$answer")"
+        printf 'figure\t%s gradual deployment\t%s s\n' "$deployment" "$(($(date +%s) - began))"
+    done
+    waitpoints smoke --quick --stack "$stack"
+}
+
+broken() {
+    stack=${stack}gradual bad=$(mktemp -d)
+    trap 'rm -rf "$answer" "$bad"' EXIT
+    cp -R "$here/." "$bad" && mkdir "$bad/code"
+    (cd "$bad/code" && python3 -m zipfile -e ../functions.zip . && echo 'raise RuntimeError' >>resume_waiters.py &&
+        rm ../functions.zip && python3 -m zipfile -c ../functions.zip ./*)
+    (shift_to "$bad" >"$bad/said" 2>&1 && echo through || echo refused) >"$bad/became" &
+    until [ -s "$bad/became" ]; do # the alarms need failures
+        waitpoints smoke --quick --stack "$stack" >"$answer" 2>&1 || sleep 1
+    done
+    tail -n 20 "$bad/said"
+    [ "$(cat "$bad/became")" = refused ] || fail "the broken deployment went through"
+    state=$(aws cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus' --output text)
+    [ "$state" = UPDATE_ROLLBACK_COMPLETE ] || fail "the stack is in $state"
+    within 600 waitpoints smoke --quick --stack "$stack"
+    echo "ok  it went back"
+}
+
+# Make a role that this principal may assume. Prints its ARN.
+role() {
+    trust='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {'$2'}}]}'
+    aws iam create-role --role-name "$1" --assume-role-policy-document "$trust" --tags "Key=waitpoints-run,Value=$RUN" \
+        --query Role.Arn --output text
+}
+
+# Deploy a second stack with the rights of docs/deployer-policy.json, a role for CloudFormation and a boundary. Then delete them:
+# without its role, nobody could delete the stack.
+boundary() {
+    account=$(aws sts get-caller-identity --query Account --output text)
+    stack=${stack}boundary limit=arn:aws:iam::aws:policy/PowerUserAccess
+    makes=$stack-makes deploys=$stack-deploys
+    made=$(role "$makes" '"Service": "cloudformation.amazonaws.com"')
+    deployer=$(role "$deploys" "\"AWS\": \"$account\"")
+    aws iam attach-role-policy --role-name "$makes" --policy-arn arn:aws:iam::aws:policy/AdministratorAccess
+    sed "s/123456789012/$account/; s/waitpoints-prod/$stack/; s/ROLE/$makes/; s/aws-sam-cli-managed-default-[*]/$BUCKET*/" \
+        docs/deployer-policy.json >"$answer"
+    aws iam put-role-policy --role-name "$deploys" --policy-name deploys --policy-document "file://$answer"
+    sleep "$spread"
+    keys=$(aws sts assume-role --role-arn "$deployer" --role-session-name first-hour --output text \
+        --query 'Credentials.[AccessKeyId, SecretAccessKey, SessionToken]')
+    (set -- $keys && export AWS_ACCESS_KEY_ID="$1" AWS_SECRET_ACCESS_KEY="$2" AWS_SESSION_TOKEN="$3" && unset AWS_PROFILE
+        deploy "$here" --role-arn "$made" --parameter-overrides "PermissionsBoundary=$limit" ${PARAMETERS-}) >"$answer" 2>&1 ||
+        fail "$(tail -n 20 "$answer")"
+    waitpoints smoke --quick --stack "$stack"
+    resource=$(aws cloudformation describe-stack-resource --stack-name "$stack" --logical-resource-id CreateTokenRole \
+        --query StackResourceDetail.PhysicalResourceId --output text)
+    found=$(aws iam get-role --role-name "$resource" --query Role.PermissionsBoundary.PermissionsBoundaryArn --output text)
+    [ "$found" = "$limit" ] || fail "the boundary of $resource is $found"
+    aws cloudformation delete-stack --stack-name "$stack"
+    aws cloudformation wait stack-delete-complete --stack-name "$stack"
+    aws iam detach-role-policy --role-name "$makes" --policy-arn arn:aws:iam::aws:policy/AdministratorAccess
+    aws iam delete-role-policy --role-name "$deploys" --policy-name deploys
+    for name in "$makes" "$deploys"; do aws iam delete-role --role-name "$name"; done
+    echo "ok  deployed with the deployer's rights, each role within $limit"
+}
+
 case ${1-} in
-definitions | refused_resume | named_key | bodies | upgrade | restore) "$1" ;;
-*) fail "say which step: definitions, refused_resume, named_key, bodies, upgrade or restore" ;;
+definitions | refused_resume | named_key | bodies | upgrade | restore | gradual | broken | boundary) "$1" ;;
+*) fail "say which step: definitions, refused_resume, named_key, bodies, upgrade, restore, gradual, broken or boundary" ;;
 esac

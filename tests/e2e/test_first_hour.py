@@ -91,7 +91,8 @@ def test_upgrade(tmp_path: Path) -> None:
     previous.need_history()
     with emulating(free_port(), LOCAL / "e2e-first-hour") as emulator:
         given = (emulator.url, emulator.access_key_id, emulator.secret_access_key, str(emulator.api_id_file))
-        run = run_with(SAM_OF_TWO_VERSIONS.format(given=given), emulator, tmp_path, SHORT="90s")
+        older = previous.checkout(BUILDS / previous.folder_name() / "source")
+        run = run_with(SAM_OF_TWO_VERSIONS.format(given=given), emulator, tmp_path, SHORT="90s", FROM=str(older))
         status, printed = run("sh examples/first_hour.sh upgrade")
         assert status == 0, printed
         assert [line.partition(":")[0] for line in printed.splitlines() if line.startswith("ok  ")] == [
