@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-from tools.on_aws.clean_up import FAILURES, KINDS, STACKS, is_own, listed
+from tools.on_aws.clean_up import FAILURES, KINDS, is_own, listed
 
 QUOTAS = (("lambda", "L-B99A9384", "functions at once", 100), ("states", "L-EACE83FA", "SendTaskSuccess a second", 100))
 """A service, its quota, what it limits, and what a run needs of it."""
@@ -49,7 +49,7 @@ def look(session: Any, run: str) -> Account:
     try:
         identity = session.client("sts").get_caller_identity()
         found.account = identity["Account"]
-        found.refusals += [f"There is a stack {name} already" for name in _stacks(session, run)]
+        found.refusals += [f"There is a stack {it['StackName']} already" for it in _own(session, "stack", run)]
     except FAILURES as error:
         found.refusals.append(f"Whether a stack {run} exists cannot be seen: {error}")
         return found
@@ -72,21 +72,17 @@ def secrets_of(session: Any, run: str) -> Iterator[tuple[str, str]]:
     errors: list[Exception] = []
     keys = session.get_credentials()
     yield from ((it, "credential") for it in (keys and (keys.access_key, keys.secret_key, keys.token)) or () if it)
-    for ask in (_identity, _apis, _secrets):
+    for ask in (
+        lambda: [(session.client("sts").get_caller_identity()["Account"], "account")],
+        lambda: [(it["ApiId"], "api") for it in _own(session, "API", run)],
+        lambda: _secrets(session, run),
+    ):
         try:
-            yield from ask(session, run)
+            yield from ask()
         except FAILURES as error:
             errors.append(error)
     if errors:
         raise errors[0]
-
-
-def _identity(session: Any, _: str) -> Iterator[tuple[str, str]]:
-    yield session.client("sts").get_caller_identity()["Account"], "account"
-
-
-def _apis(session: Any, run: str) -> Iterator[tuple[str, str]]:
-    yield from ((it["ApiId"], "api") for it in _own(session, "API", run))
 
 
 def _secrets(session: Any, run: str) -> Iterator[tuple[str, str]]:
@@ -104,10 +100,6 @@ def _secrets(session: Any, run: str) -> Iterator[tuple[str, str]]:
                 yield from ((it, "secret") for it in json.loads(value).values() if isinstance(it, str))
     if refused:
         raise refused
-
-
-def _stacks(session: Any, run: str) -> list[str]:
-    return [it["StackName"] for it in _own(session, STACKS.name, run)]
 
 
 def _plan(session: Any) -> Iterator[str]:

@@ -88,20 +88,13 @@ CALLS = {
 }  # fmt: skip
 LIMITED = {
     "cloudformation:DeleteStack": "arn:aws:cloudformation:eu-west-1:123456789012:stack/NAMEolder/0a",
-    "cloudwatch:DeleteAlarms": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:NAME-ApiFailed",
     "dynamodb:DeleteTable": "arn:aws:dynamodb:eu-west-1:123456789012:table/NAME-Table-X",
-    "events:DeleteRule": "arn:aws:events:eu-west-1:123456789012:rule/NAME-EventBusExists-X",
     "iam:PassRole": "arn:aws:iam::123456789012:role/NAME-DoctorRole-X",
     "lambda:InvokeFunction": "arn:aws:lambda:eu-west-1:123456789012:function:NAMEdurable-Approval-X:live",
-    "lambda:DeleteLayerVersion": "arn:aws:lambda:eu-west-1:123456789012:layer:NAME-dependencies:1",
     "logs:DeleteLogGroup": "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/vendedlogs/NAME/api:log-stream:",
     "s3:DeleteObject": "arn:aws:s3:::waitpoints-NAME-0123abcd/archive/x",
-    "s3:DeleteBucket": "arn:aws:s3:::NAME-outputbucket-x",
-    "scheduler:DeleteScheduleGroup": "arn:aws:scheduler:eu-west-1:123456789012:schedule-group/NAME-TimerGroup-X",
     "secretsmanager:GetSecretValue": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:waitpoints/NAME/FIRST_HOUR-x",
-    "sns:DeleteTopic": "arn:aws:sns:eu-west-1:123456789012:NAME-AlarmTopic-X",
     "sqs:DeleteQueue": "arn:aws:sqs:eu-west-1:123456789012:NAME-DeadLetterQueue-X",
-    "ssm:DeleteParameter": "arn:aws:ssm:eu-west-1:123456789012:parameter/waitpoints/NAME/EventBusName",
     "states:StartExecution": "arn:aws:states:eu-west-1:123456789012:stateMachine:NAME-second",
 }
 
