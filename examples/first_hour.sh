@@ -97,7 +97,7 @@ copy_machine() {
         aws stepfunctions describe-state-machine --state-machine-arn "$own" --output text --query "$1"
     }
     described definition >"$answer"
-    second=$(aws stepfunctions create-state-machine --name "first-hour-$$" --role-arn "$(described roleArn)" \
+    second=$(aws stepfunctions create-state-machine --name "$stack-$$" --role-arn "$(described roleArn)" \
         --definition "file://$answer" --query stateMachineArn --output text)
 }
 

@@ -83,7 +83,7 @@ CALLS = {
     "restore": OPERATES | calls("dynamodb RestoreTableToPointInTime DescribeTable DeleteItem DeleteTable"),
     "metrics alarms": calls("cloudwatch ListMetrics DescribeAlarms"),
     "reports logs": calls("logs FilterLogEvents") | calls("lambda GetFunctionConfiguration UpdateFunctionConfiguration"),
-    "boundary": DEPLOYS | calls("iam CreatePolicy CreateRole PutRolePolicy PassRole"),
+    "boundary": DEPLOYS | calls("iam CreateRole AttachRolePolicy PutRolePolicy PassRole DeleteRole") | calls("sts AssumeRole"),
     "clean-up": set(),
 }  # fmt: skip
 LIMITED = {
