@@ -71,15 +71,22 @@ def test_nothing_is_made_without_a_yes(world: World, typed: list[str]) -> None:
     assert (world.main(), world.did, world.evidence.exists()) == (2, [], False)
 
 
-def test_nothing_is_made_where_the_account_or_an_older_folder_is_against_it(
-    world: World, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_made_where_the_account_is_against_it(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     world.refusals = ["a stack is there"]
-    world.evidence.with_name("evidence-UNSAFE").mkdir()
+    assert (world.main("--yes", "--region=eu-west-1"), world.did, world.evidence.exists()) == (2, [], False)
+    assert "a stack is there\n" in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("older", ["evidence", "evidence-UNSAFE"])
+def test_a_run_does_not_write_into_the_folder_of_another(world: World, older: str, capfd: pytest.CaptureFixture[str]) -> None:
+    world.evidence.with_name(older).mkdir()
     assert (world.main("--yes", "--region=eu-west-1"), world.did) == (2, [])
-    said = capfd.readouterr().out
-    assert "a stack is there\n" in said
-    assert "evidence-UNSAFE is of another run" in said
+    assert f"{older} is of another run" in capfd.readouterr().out
+
+
+def test_it_cleans_up_where_no_evidence_can_be_written(world: World) -> None:
+    world.line = f"rm -r {world.evidence}"
+    assert (world.main("--yes", "--region=eu-west-1"), world.did) == (1, ["clean"])
 
 
 def test_a_region_is_asked_or_given_and_never_assumed(world: World) -> None:
@@ -124,7 +131,9 @@ def test_a_folder_with_a_secret_is_renamed_after_the_clean_up(world: World, capf
     world.line = f"echo hello; echo {ACCOUNT} >{world.evidence}/more.txt"
     assert (world.main("--yes", "--region=eu-west-1"), world.did) == (1, ["clean", "write"])
     assert [it.name for it in world.evidence.parent.iterdir()] == ["evidence-UNSAFE"]
-    assert "more.txt: account" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "more.txt: account\n" in said
+    assert "evidence-UNSAFE/README.md" in said
 
 
 @pytest.mark.parametrize("line", ["kill -INT $PPID; sleep 600", "kill -HUP $PPID; sleep 600"])
