@@ -13,7 +13,7 @@ MOST_WORDS = 42_850
 Whoever needs more may raise it, and says why in the commit.
 """
 
-MOST_TEST_LINES = 93_500
+MOST_TEST_LINES = 93_700
 """The limit of all tests with their support. Prove a fact at the lowest level, once, before you raise it."""
 
 BESIDES = {
