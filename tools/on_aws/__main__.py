@@ -79,7 +79,7 @@ def _options(arguments: Sequence[str]) -> Namespace:
     parser.add_argument(
         "--only", default="", choices=["", *(it.name for it in STEPS)], metavar="STEP", help="and what it needs"
     )
-    parser.add_argument("--from", default="", dest="older", metavar="ARCHIVE", type=os.path.abspath, help="upgrade from this")
+    parser.add_argument("--from", default="", dest="older", metavar="ARCHIVE", help="upgrade from this")
     parser.add_argument("--evidence", default=ROOT / "evidence", metavar="FOLDER", type=Path, help="a new folder")
     parser.add_argument("--clean", default="", metavar="RUN", help="only delete what a run has left")
     options = parser.parse_args(arguments)
@@ -135,7 +135,14 @@ def _environment(session: boto3.Session, name: str, scratch: str, older: str) ->
     """The variables of each step, without those that lead to another stack."""
     kept = {variable: value for variable, value in os.environ.items() if not variable.startswith("WAITPOINTS_")}
     bucket, region = f"waitpoints-{name}-{secrets.token_hex(4)}", str(session.region_name)
-    own = {"RUN": name, "STACK": name, "BUCKET": bucket, "FROM": older, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+    own = {
+        "RUN": name,
+        "STACK": name,
+        "BUCKET": bucket,
+        "FROM": older and os.path.abspath(older),
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+    }
     return {"ARCHIVE": f"{scratch}/archive", "AWS_DEFAULT_OUTPUT": "json", "SAM_CLI_TELEMETRY": "0"} | kept | own
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -154,6 +155,17 @@ def test_a_clean_up_that_fails_is_left(world: World, error: Exception) -> None:
     world.clean = clean
     failed = not isinstance(error, Refused)  # a run that has made nothing
     assert (world.main("--yes", "--region=eu-west-1"), world.did) == (int(failed), ["write"])
+
+
+@pytest.mark.parametrize(("given", "older"), [([], ""), (["--from=old.zip"], os.path.abspath("old.zip"))])
+def test_a_step_sees_the_run_and_no_other_stack(
+    world: World, given: list[str], older: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WAITPOINTS_URL", "http://127.0.0.1:8787")
+    world.line = 'echo "$RUN $STACK $BUCKET $AWS_REGION $AWS_DEFAULT_REGION <$FROM> <${WAITPOINTS_URL-}>"'
+    assert world.main("--yes", "--region=eu-west-1", *given) == 0
+    said = (world.evidence / "07-one.txt").read_text().splitlines()[-1]
+    assert re.fullmatch(rf"(wp\w{{8}}) \1 waitpoints-\1-\w{{8}} eu-west-1 eu-west-1 <{re.escape(older)}> <>", said)
 
 
 @pytest.mark.parametrize(("left", "status"), [([], 0), (ONE_LEFT, 1), (None, 2)])
