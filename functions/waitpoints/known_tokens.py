@@ -4,7 +4,7 @@ A conditional write that fails is billed by the whole item: an ended token's has
 100 waiters. Anybody who has its URL can send such deliveries.
 """
 
-from typing import assert_never
+from typing import Any, assert_never
 
 from waitpoints.token import Completed, CompletedBy, Failed, Outcome, Output, TimedOut, Token, TokenError
 
@@ -19,7 +19,7 @@ class KnownTokens:
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[int, Token]] = {}
+        self._known: dict[str, tuple[int, dict[str, Any]]] = {}
 
     def note(self, token: Token, now: int) -> None:
         """Keep a token as it was just read, or written. An early completion may still become a token with other tags."""
@@ -27,17 +27,15 @@ class KnownTokens:
             return
         self._known.pop(token.id, None)
         outcome = token.outcome and _without_result(token.outcome)
-        self._known[token.id] = (
-            now,
-            Token(id=token.id, created_at=token.created_at, tags=token.tags, rules=token.rules, outcome=outcome),
-        )
+        kept = {"id": token.id, "created_at": token.created_at, "tags": token.tags, "rules": token.rules, "outcome": outcome}
+        self._known[token.id] = now, kept
         if len(self._known) > MOST:
             del self._known[next(iter(self._known))]
 
     def find(self, token_id: str, now: int) -> Token | None:
         """Return what is known of a token: its outcome without its result, and its rules and tags."""
-        noted_at, token = self._known.get(token_id, (now - KNOWN_FOR, None))
-        return token if 0 <= now - noted_at < KNOWN_FOR else None
+        noted_at, kept = self._known.get(token_id, (now - KNOWN_FOR, {}))
+        return Token(**kept) if 0 <= now - noted_at < KNOWN_FOR else None
 
 
 def _without_result(outcome: Outcome) -> Outcome:

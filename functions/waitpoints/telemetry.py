@@ -4,12 +4,12 @@ They contain ids, names and counts, never payloads, callback hashes, keys, task 
 identified by the hash of its handle.
 """
 
-import json
 import logging
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from json import JSONEncoder
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -18,7 +18,9 @@ MOST_VALUES = 100  # of one metric in one line
 # Nothing shows them, and every line would ask for them
 logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 logging.getLogger().setLevel(logging.WARNING)  # with JSON logs Lambda sets INFO, at which botocore logs each cold start
+_encode = JSONEncoder(default=str, separators=(",", ":"), ensure_ascii=False).encode  # `dumps` makes one each time
 logger = Logger(
+    json_serializer=_encode,
     json_deserializer=str,  # by default each message is parsed, in case it is JSON
     location=None,
     datefmt="%Y-%m-%dT%H:%M:%S.%FZ",  # Lambda reads no level beside a timestamp that is not in RFC 3339
@@ -98,4 +100,4 @@ def _flush() -> None:
     named = {"Namespace": "Waitpoints", "Dimensions": [["service"]], "Metrics": units}
     about = {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [named]}
     values = {name: values for name, (_, values) in taken.items()}
-    print(json.dumps({"_aws": about, "service": logger.service, **values}, separators=(",", ":")))
+    print(_encode({"_aws": about, "service": logger.service, **values}))

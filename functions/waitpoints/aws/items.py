@@ -271,17 +271,18 @@ def _completed_by(stored: Item) -> CompletedBy:
     return CompletedBy.of({**stored, **usual, "source": Source(stored["source"])})
 
 
-def token_from(item: Item, siblings: Mapping[str, Item] = {}, executions: str = "") -> Token:
+def token_from(item: Item, siblings: Mapping[str, Item] = {}, executions: str = "", outcome: Outcome | None = None) -> Token:
     """Return the token in an item or in an index's projection, which has no output, error or waiters.
 
     `siblings` are the other items with its id, by kind. `executions` is what the ARNs of the stack's executions begin with.
+    `outcome` ended the token after the item was read.
     """
     item = with_whole_names(item)
     return Token.of(
         {
             **item,
             "tags": tuple(item.get("tags", ())),
-            "outcome": _outcome(item),
+            "outcome": outcome or _outcome(item),
             "waiters": {key: _waiter(stored, executions) for key, stored in item.get("waiters", {}).items()},
             "replies": _replies(siblings[REPLIES]) if REPLIES in siblings else {},
             "rules": Rules.of(item["deliveryRules"]) if "deliveryRules" in item else None,

@@ -314,8 +314,7 @@ class Store:
         Returns whether it did, and the token as it is now.
         """
         condition = _may_be_completed(checked) + ("" if only_tag is None else f" AND {HAS_TAG}")
-        won, was = self._update(token_id, self._settled(outcome), condition, now=outcome.at, onlyTag=only_tag)
-        return won, replace(was, outcome=outcome) if won else was
+        return self._update(token_id, self._settled(outcome), condition, outcome, now=outcome.at, onlyTag=only_tag)
 
     def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
         """Add an answer to a waiting token that has the answers and hand-overs of `token` and no other (invariant 6).
@@ -469,13 +468,16 @@ class Store:
         """When TTL may remove a token settled at `now`, in epoch seconds."""
         return now // 1000 + self.retention
 
-    def _update(self, token_id: str, changes: Changes, condition: str, **values: Any) -> tuple[bool, Token]:
+    def _update(
+        self, token_id: str, changes: Changes, condition: str, outcome: Outcome | None = None, **values: Any
+    ) -> tuple[bool, Token]:
         """Change a token. Returns whether the condition held, and the token as it was, which is smaller than as it is then.
 
-        Raises TokenNotFound, and WrittenLater.
+        If the condition held, it has the `outcome` that the change gives it. Raises TokenNotFound, and WrittenLater.
         """
         result = self._write(token_id, changes, condition, "ALL_OLD", values)
-        return isinstance(result, Updated), self._token(result.item)
+        won = isinstance(result, Updated)
+        return won, self._token(result.item, outcome if won else None)
 
     def _write(
         self, token_id: str, changes: Changes, condition: str, returns: Returned, values: dict[str, Any]
@@ -483,10 +485,10 @@ class Store:
         values |= {"waiting": StoredStatus.WAITING, "version": VERSION}
         return self._table.update(primary_key(token_id, TOKEN), changes, condition, returns=returns, **values)
 
-    def _token(self, item: dict[str, Any]) -> Token:
+    def _token(self, item: dict[str, Any], outcome: Outcome | None = None) -> Token:
         if not item:
             raise TokenNotFound
-        found = token_from(item, {}, self._executions)
+        found = token_from(item, {}, self._executions, outcome)
         found.check_version()
         return found
 

@@ -9,12 +9,13 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
 from waitpoints.aws.error_codes import error_code
-from waitpoints.aws.items import plain, wire_values
+from waitpoints.aws.items import plain, wire
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -128,11 +129,11 @@ class Table:
         known, used = dict(names), dict(values)
         clauses: dict[str, list[str]] = {}
         for number, (path, change) in enumerate(changes.items()):
-            parts = [path] if isinstance(path, str) else path
-            named = {f"{number}_{level}" if level else f"{number}": part for level, part in enumerate(parts)}
-            clause, text = _clause(".".join(f"#{name}" for name in named), f":{number}", change)
+            parts = (path,) if isinstance(path, str) else path
+            numbered, place = _numbered(number, len(parts))
+            clause, text = _clause(place, f":{number}", change)
             clauses.setdefault(clause, []).append(text)
-            known |= named
+            known.update(zip(numbered, parts, strict=True))
             used[str(number)] = getattr(change, "value", change)
         update = " ".join(f"{clause} {', '.join(texts)}" for clause, texts in clauses.items())
         arguments = {**_conditional(condition), **_placeholders(f"{update} {condition}", known, used)}
@@ -194,6 +195,13 @@ class Found:
     last: dict[str, Any]
 
 
+@cache
+def _numbered(number: int, levels: int) -> tuple[tuple[str, ...], str]:
+    """Return names for the parts of a change's path, and the path of these."""
+    names = tuple(f"{number}_{level}" if level else f"{number}" for level in range(levels))
+    return names, ".".join(f"#{name}" for name in names)
+
+
 def _clause(path: str, value: str, change: Any) -> tuple[str, str]:
     match change:
         case None:
@@ -215,11 +223,17 @@ def _conditional(condition: str) -> dict[str, str]:
 
 def _placeholders(expression: str, names: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the names and values that an expression uses. DynamoDB refuses others, and an empty map."""
-    used = {f"#{name}": names.get(name, name) for name in re.findall(r"#(\w+)", expression)}
-    given = {name: values[name] for name in re.findall(r":(\w+)", expression)}
-    return ({"ExpressionAttributeNames": used} if used else {}) | (
-        {"ExpressionAttributeValues": wire_values(**given)} if given else {}
-    )
+    named, valued = _read(expression)
+    used = {f"#{name}": names.get(name, name) for name in named}
+    given = {f":{name}": wire(values[name]) for name in valued}
+    return ({"ExpressionAttributeNames": used} if used else {}) | ({"ExpressionAttributeValues": given} if given else {})
+
+
+@lru_cache
+def _read(expression: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names and the values that an expression uses, each once. A function sends few expressions, again and again."""
+    named, valued = re.findall(r"#(\w+)", expression), re.findall(r":(\w+)", expression)
+    return tuple(dict.fromkeys(named)), tuple(dict.fromkeys(valued))
 
 
 def _written(write: Callable[..., Any], request: Mapping[str, Any]) -> Updated | Refused:
