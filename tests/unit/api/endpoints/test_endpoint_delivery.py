@@ -11,7 +11,7 @@ from tests.support.github_endpoint import BODY, GITHUB, KEY, GitHub
 from tests.support.in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.webhook_signer import sign
 from waitpoints.api.http import PAYLOAD_LIMIT
-from waitpoints.endpoint import DeliveryKind
+from waitpoints.endpoint import DeliveryKind, new_secret_id
 from waitpoints.token import Source, TimedOut, Verification
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
@@ -118,6 +118,14 @@ class TestADelivery:
             assert github.deliver().status == 200
             assert github.counted == {"late": number}
         assert isinstance(github.world.tokens.retrieve(token).outcome, TimedOut)
+
+    def test_is_refused_alike_whether_the_name_the_hash_or_the_endpoint_is_wrong(self, github: GitHub) -> None:
+        right = github.url
+        never_put = services.urls.endpoint_url("other", new_secret_id(), "")
+        wrong = [right[:-1] + ("0" if right[-1] != "0" else "1"), right.replace("/github/", "/gitlab/"), never_put, f"{right}0"]
+        answers = [github.api.post(url, BODY, {}) for url in wrong]
+        assert {(answer.status, answer.text) for answer in answers} == {(401, answers[0].text)}
+        assert not github.world.store.tokens
 
     def test_without_a_key_is_counted_and_its_shape_is_logged(self, github: GitHub, log: io.StringIO) -> None:
         assert github.deliver('{"action": "completed", "run": {"number": "a secret text"}}').status == 200
