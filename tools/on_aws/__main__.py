@@ -108,6 +108,7 @@ def _run(
 ) -> int:  # fmt: skip
     """Run the steps, clean up, write the summary, and search the folder. Return the status."""
     folder: Path = options.evidence
+    facts = _facts(session, name, findings)  # before the tree can change
     folder.mkdir(parents=True)
 
     def learn() -> None:
@@ -121,7 +122,7 @@ def _run(
         left = _told(_cleaned(session, name, tell), tell)
     try:
         shown = [replace(it, name=redaction.text(it.name), why=redaction.text(it.why)) for it in left]
-        summary.write(folder, rows, shown, {key: redaction.text(it) for key, it in _facts(session, name, findings).items()})
+        summary.write(folder, rows, shown, {key: redaction.text(it) for key, it in facts.items()})
     finally:
         if hits := redaction.search(folder):
             folder = folder.rename(_unsafe(folder))
