@@ -1,4 +1,7 @@
-"""Endpoints in the table."""
+"""Endpoints in the table.
+
+`waitpoints/endpoint`
+"""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,7 @@
-"""What DynamoDB holds of a token."""
+"""What DynamoDB holds of a token.
+
+`waitpoints/token`
+"""
 
 from dataclasses import replace
 from typing import Any

@@ -1,4 +1,7 @@
-"""What a `page` may contain."""
+"""What a `page` may contain.
+
+`page/shapes`
+"""
 
 import json
 import re
