@@ -38,7 +38,7 @@ def write(folder: Path, rows: Iterable[Row], left: Iterable["DataclassInstance"]
         "left": [asdict(it) for it in left],
     }
     (folder / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
-    (folder / "README.md").write_text("\n\n".join(["# A run of Waitpoints on AWS", *_parts(summary)]) + "\n")
+    (folder / "README.md").write_text("\n\n".join(["# A run of Waitpoints", *_parts(summary)]) + "\n")
 
 
 def newest(root: Path) -> Summary | None:
@@ -95,15 +95,15 @@ def _parts(summary: Summary) -> list[str]:
         "## Figures",
         _table(("step", "figure", "value"), [(it["name"], *figure) for it in steps for figure in it["figures"].items()]),
         "## What differs from the documents",
-        _table(("step", "what"), [(it["name"], text) for it in steps for text in it["differs"]]),
+        _table(("step", "what"), [(it["name"], text) for it in steps for text in it["differs"]], "No step says so."),
         "## What was left",
         _table(("kind", "name", "a month", "why"), [tuple(it.values()) for it in summary["left"]]),
     ]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]], none: str = "Nothing.") -> str:
     lines = [head, ["---"] * len(head), *(map(_cell, row) for row in rows)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) if rows else "Nothing."
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) if rows else none
 
 
 def _cell(value: object) -> str:
