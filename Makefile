@@ -118,7 +118,7 @@ redrive: .local/local/ready ## Finish what the doctor and the dead-letter queue 
 	@$(WAITPOINTS) redrive $(NAMED)
 
 evidence: .venv/ready ## Say in the documents what a run of examples/on_aws.sh showed: FROM=evidence
-	@.venv/bin/python -m tools.on_aws.summary "$$FROM"
+	@.venv/bin/python -m tools.on_aws.summary "$${FROM:-evidence}"
 
 ##@ Measure it
 

@@ -6,6 +6,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.validate import validate_parameters
+from waitpoints_client.ops.deployed import Deployed
 
 
 class Answers:
@@ -35,3 +36,8 @@ class Answers:
         if model.output_shape:
             validate_parameters(answer, model.output_shape)
         return AWSResponse("", 200, HTTPHeaders(), None), {**answer}
+
+
+def deployed(name: str, table: dict[str, Any]) -> Deployed:
+    """A stack in an account that answers so."""
+    return Deployed(name, Answers(table))  # type: ignore[arg-type] # it has of a session what is asked of one

@@ -311,7 +311,7 @@ class Store:
     ) -> tuple[bool, Token]:
         """Settle a waiting token that has no rule but those `checked`, and has the tag `only_tag` if it is given (invariant 1).
 
-        Returns whether it did, and the token as it is now.
+        Returns whether it did, and the token with its outcome, if it has one.
         """
         condition = _may_be_completed(checked) + ("" if only_tag is None else f" AND {HAS_TAG}")
         return self._update(token_id, self._settled(outcome), condition, outcome, now=outcome.at, onlyTag=only_tag)
@@ -471,9 +471,9 @@ class Store:
     def _update(
         self, token_id: str, changes: Changes, condition: str, outcome: Outcome | None = None, **values: Any
     ) -> tuple[bool, Token]:
-        """Change a token. Returns whether the condition held, and the token as it was, which is smaller than as it is then.
+        """Change a token. Returns whether the condition held, and the token as it was before: DynamoDB's smallest answer.
 
-        If the condition held, it has the `outcome` that the change gives it. Raises TokenNotFound, and WrittenLater.
+        If the condition held, the token has the `outcome` that the change gives it. Raises TokenNotFound, and WrittenLater.
         """
         result = self._write(token_id, changes, condition, "ALL_OLD", values)
         won = isinstance(result, Updated)

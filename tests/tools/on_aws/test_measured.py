@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 from waitpoints_client.ops.caller import TOKENS, Caller, RawAnswer, Unexpected
-from waitpoints_client.ops.deployed import Deployed
 
-from tests.support.aws_answers import Answers
+from tests.support.aws_answers import deployed
 from tools.on_aws import measured, probes, used
 
 RUN = "wp1a2b3c4d"
@@ -125,7 +124,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def probed(name: str, answers: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     given = {**ANSWERS, "FilterLogEvents": LINES.get(name, {}), **answers}
-    status = probes.probe(name, Deployed(RUN, Answers(given)))  # type: ignore[arg-type]
+    status = probes.probe(name, deployed(RUN, given))
     return status, capsys.readouterr().out
 
 

@@ -5,9 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from waitpoints_client.ops.deployed import Deployed
 
-from tests.support.aws_answers import Answers
+from tests.support.aws_answers import deployed
 from tests.support.in_process.template import Template
 from tests.support.processed_template import process
 from tools.on_aws import probes
@@ -183,7 +182,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def probed(name: str, answers: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    status = probes.probe(name, Deployed(RUN, Answers({**DEPLOYED, **answers})))  # type: ignore[arg-type]
+    status = probes.probe(name, deployed(RUN, {**DEPLOYED, **answers}))
     return status, capsys.readouterr().out
 
 
