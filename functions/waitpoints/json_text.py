@@ -125,19 +125,34 @@ class Stored:
         return found
 
     def members(self) -> dict[str, Any]:
-        values = ((field, getattr(self, field.name)) for field in fields(cast(Any, self)))
-        return {_camel(field.name): value for field, value in values if value != field.default}
+        found = {}
+        for name, (stored, default) in self._fields().items():
+            if (value := getattr(self, name)) != default:
+                found[stored] = value
+        return found
+
+    @classmethod
+    @cache
+    def _fields(cls) -> dict[str, tuple[str, Any]]:
+        """Return the name in the table and the default of each field."""
+        return {field.name: (_camel(field.name), field.default) for field in fields(cast(Any, cls))}
 
     @classmethod
     @cache
     def names(cls) -> dict[str, str]:
         """Return the names in the table by those of the fields."""
-        return {field.name: _camel(field.name) for field in fields(cast(Any, cls))}
+        return {name: stored for name, (stored, _) in cls._fields().items()}
+
+    @classmethod
+    @cache
+    def _by_stored_name(cls) -> dict[str, str]:
+        return {stored: name for name, stored in cls.names().items()}
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> Self:
         """Read what `members` wrote, and pass over what else there is."""
-        return cls(**{name: members[stored] for name, stored in cls.names().items() if stored in members})
+        names = cls._by_stored_name()
+        return cls(**{names[stored]: value for stored, value in members.items() if stored in names})
 
 
 @cache

@@ -7,7 +7,7 @@ identified by the hash of its handle.
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from json import JSONEncoder
 from typing import Any
@@ -47,10 +47,22 @@ def canonical_line(message: str, **fields: Any) -> Iterator[None]:
         _line.setdefault("error", type(error).__name__)
         raise
     finally:
-        logger.info(message, ms=round((time.perf_counter() - started) * 1000, 1), **_line)
+        _log({"message": message, "ms": round((time.perf_counter() - started) * 1000, 1), **_line})
         _flush()
         if _traces:
             tracing.end(_line.get("tokenId"), failed="error" in _line)
+
+
+def _log(line: Mapping[str, Any]) -> None:
+    """Write a line as the logger does, without a record and its formatter: these take a sixth of what a callback takes here."""
+    if logger.log_level > logging.INFO:
+        return
+    seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
+    at = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{milliseconds:03}Z"
+    trace = os.environ.get("_X_AMZN_TRACE_ID", "").partition(";")[0].removeprefix("Root=")
+    about = {"level": "INFO", "timestamp": at, "service": logger.service, **({"xray_trace_id": trace} if trace else {})}
+    handler: Any = logger.registered_handler
+    handler.stream.write(_encode({**about, **line}) + "\n")
 
 
 @contextmanager

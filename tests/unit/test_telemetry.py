@@ -78,18 +78,23 @@ def test_is_the_same_with_lambdas_json_format_as_with_text_and_nothing_else_is_w
     json_format = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
     (of_text, text_modules), (of_json, json_modules) = (run_in_lambda(variables) for variables in ({}, json_format))
     request, metric, warning = map(json.loads, of_json)
+    assert request.keys() == warning.keys() | {"tokenId", "ms"}  # the first is written without the logger, the other by it
+    assert request.pop("xray_trace_id") == warning["xray_trace_id"] == "1-abc"
     assert (request.pop("message"), request.pop("tokenId"), request.pop("ms") >= 0) == ("request", "waitpoint_1", True)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", request.pop("timestamp"))  # RFC 3339, as Lambda requires
     assert request == {"level": "INFO", "service": "waitpoints"}
     assert (metric["TokensCreated"], "level" in metric) == ([1.0], False)
     assert (warning["level"], warning["message"]) == ("WARNING", "Not counted")
     assert (len(of_text), text_modules) == (3, json_modules)
+    of_warnings, _ = run_in_lambda({"POWERTOOLS_LOG_LEVEL": "WARNING"})
+    assert ["level" in line for line in of_warnings] == [False, True]
 
 
 def run_in_lambda(variables: dict[str, str]) -> tuple[list[str], str]:
     """Return the lines on the standard output, and the standard error: the names of the modules that were imported."""
     keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
     named = {"POWERTOOLS_SERVICE_NAME": "waitpoints", "PYTHONPATH": str(ROOT / "functions"), "TZ": "Asia/Tokyo"}
+    named["_X_AMZN_TRACE_ID"] = "Root=1-abc;Parent=def;Sampled=0"
     done = ended([sys.executable, "-c", RUNTIME], environment={**keys, **named, **variables})
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines(), done.stderr

@@ -97,4 +97,5 @@ def _endpoint(name: str, secret_id: str) -> str:
 
 
 def _hash(key: str, signed: str) -> str:
-    return hmac.digest(key.encode(), signed.encode("utf-8", "surrogatepass"), "sha256").hex()
+    # not hmac.digest, which takes twice as long between other work, and as long in a loop
+    return hmac.new(key.encode(), signed.encode("utf-8", "surrogatepass"), "sha256").hexdigest()

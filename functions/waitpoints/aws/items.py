@@ -7,7 +7,7 @@ and large data that never changes, have their own items. One query on the id ret
 import base64
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, assert_never
@@ -278,25 +278,27 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}, executions: str = 
     `outcome` ended the token after the item was read.
     """
     item = with_whole_names(item)
-    return Token.of(
-        {
-            **item,
-            "tags": tuple(item.get("tags", ())),
-            "outcome": outcome or _outcome(item),
-            "waiters": {key: _waiter(stored, executions) for key, stored in item.get("waiters", {}).items()},
-            "replies": _replies(siblings[REPLIES]) if REPLIES in siblings else {},
-            "rules": Rules.of(item["deliveryRules"]) if "deliveryRules" in item else None,
-            "otherDeliveries": OtherDeliveries.of(siblings[OTHERS]) if OTHERS in siblings else None,
-            "page": _document(siblings, DocumentKind.PAGE),
-            "metadata": _document(siblings, DocumentKind.METADATA),
-            "traceparent": _traceparent(item["traceparent"]) if "traceparent" in item else None,
-            "answers": tuple(_answer(answer) for answer in item.get("answers", ())),
-            "handOvers": tuple(_hand_over(one) for one in item.get("handOvers", ())),
-            "notify": siblings.get(DocumentKind.PAGE, {}).get("notify"),
-            "notices": _notices(siblings[NOTICES]) if NOTICES in siblings else {},
-            "isLater": item.get(SINCE_VERSION, 0) > VERSION,
-        }
-    )
+    found = {name: read(item[name]) for name, read in _READ.items() if name in item}
+    if siblings:
+        found |= _beside(siblings)
+    if "deliveryRules" in item:
+        found["rules"] = Rules.of(item["deliveryRules"])
+    found["outcome"] = outcome or _outcome(item)
+    found["waiters"] = {key: _waiter(stored, executions) for key, stored in item.get("waiters", {}).items()}
+    found["isLater"] = item.get(SINCE_VERSION, 0) > VERSION
+    return Token.of({**item, **found})
+
+
+def _beside(siblings: Mapping[str, Item]) -> dict[str, Any]:
+    """Return the members of a token that the items beside it have."""
+    return {
+        "replies": _replies(siblings[REPLIES]) if REPLIES in siblings else {},
+        "otherDeliveries": OtherDeliveries.of(siblings[OTHERS]) if OTHERS in siblings else None,
+        "page": _document(siblings, DocumentKind.PAGE),
+        "metadata": _document(siblings, DocumentKind.METADATA),
+        "notify": siblings.get(DocumentKind.PAGE, {}).get("notify"),
+        "notices": _notices(siblings[NOTICES]) if NOTICES in siblings else {},
+    }
 
 
 def _waiter(stored: Item, executions: str) -> Waiter:
@@ -459,3 +461,12 @@ def _traceparent(packed: bytes | str) -> str:
     """Read what `_packed_traceparent` returned. It is base64 in an event from the table's stream."""
     digits = (base64.b64decode(packed) if isinstance(packed, str) else packed).hex()
     return "-".join((digits[:2], digits[2:34], digits[34:50], digits[50:]))
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "tags": tuple,
+    "traceparent": _traceparent,
+    "answers": lambda answers: tuple(map(_answer, answers)),
+    "handOvers": lambda hand_overs: tuple(map(_hand_over, hand_overs)),
+}
+"""How a member of a token is read from the attribute with its name."""

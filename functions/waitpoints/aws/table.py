@@ -127,15 +127,11 @@ class Table:
         **values: Any,
     ) -> Any:
         known, used = dict(names), dict(values)
-        clauses: dict[str, list[str]] = {}
-        for number, (path, change) in enumerate(changes.items()):
-            parts = (path,) if isinstance(path, str) else path
-            numbered, place = _numbered(number, len(parts))
-            clause, text = _clause(place, f":{number}", change)
-            clauses.setdefault(clause, []).append(text)
-            known.update(zip(numbered, parts, strict=True))
-            used[str(number)] = getattr(change, "value", change)
-        update = " ".join(f"{clause} {', '.join(texts)}" for clause, texts in clauses.items())
+        parts = [(path,) if isinstance(path, str) else path for path in changes]
+        for number, (path, change) in enumerate(zip(parts, changes.values(), strict=True)):
+            known.update(zip(_numbered(number, len(path)), path, strict=True))
+            used[f"{number}"] = getattr(change, "value", change)
+        update = _update(tuple(map(len, parts)), tuple(map(_kind, changes.values())))
         arguments = {**_conditional(condition), **_placeholders(f"{update} {condition}", known, used)}
         return {"TableName": self.name, "Key": key, "UpdateExpression": update, **arguments}
 
@@ -196,25 +192,35 @@ class Found:
 
 
 @cache
-def _numbered(number: int, levels: int) -> tuple[tuple[str, ...], str]:
-    """Return names for the parts of a change's path, and the path of these."""
-    names = tuple(f"{number}_{level}" if level else f"{number}" for level in range(levels))
-    return names, ".".join(f"#{name}" for name in names)
+def _numbered(number: int, levels: int) -> tuple[str, ...]:
+    """Return names for the parts of a change's path."""
+    return tuple(f"{number}_{level}" if level else f"{number}" for level in range(levels))
 
 
-def _clause(path: str, value: str, change: Any) -> tuple[str, str]:
+def _kind(change: Any) -> tuple[str, str]:
+    """Return the clause of a change, and its text for a `path` and a `value`."""
     match change:
         case None:
-            return "REMOVE", path
+            return "REMOVE", "{path}"
         case Added():
-            return "ADD", f"{path} {value}"
+            return "ADD", "{path} {value}"
         case Taken():
-            return "DELETE", f"{path} {value}"
+            return "DELETE", "{path} {value}"
         case IfAbsent():
-            return "SET", f"{path} = if_not_exists({path}, {value})"
+            return "SET", "{path} = if_not_exists({path}, {value})"
         case Expression(text):
-            return "SET", f"{path} = {text}"
-    return "SET", f"{path} = {value}"
+            return "SET", f"{{path}} = {text}"
+    return "SET", "{path} = {value}"
+
+
+@lru_cache
+def _update(levels: tuple[int, ...], kinds: tuple[tuple[str, str], ...]) -> str:
+    """Return the update of these kinds of changes. A function makes few of them, again and again."""
+    clauses: dict[str, list[str]] = {}
+    for number, (many, (clause, text)) in enumerate(zip(levels, kinds, strict=True)):
+        path = ".".join(f"#{name}" for name in _numbered(number, many))
+        clauses.setdefault(clause, []).append(text.format(path=path, value=f":{number}"))
+    return " ".join(f"{clause} {', '.join(texts)}" for clause, texts in clauses.items())
 
 
 def _conditional(condition: str) -> dict[str, str]:
