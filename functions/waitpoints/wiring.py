@@ -297,6 +297,10 @@ class Services:
         return (issuer, os.environ["OIDC_CLIENT_ID"]) if issuer else None
 
     @property
+    def is_behind_cloudfront(self) -> bool:
+        return os.environ.get("BEHIND_CLOUDFRONT") == "on"
+
+    @property
     def needs_sign_in(self) -> bool:
         """Whether every new page needs a sign-in."""
         return os.environ.get("SIGN_IN") == "required"

@@ -11,7 +11,7 @@ from botocore import xform_name
 from tests.support.documents import shell_code
 from tools.stack import ROOT
 
-OWN = {("s3", "sync"), ("logs", "tail")}
+OWN = {("s3", "cp"), ("s3", "sync"), ("logs", "tail")}
 """Commands of the CLI that are no operation of a service."""
 EVERYWHERE = {"--query", "--output", "--region", "--cli-binary-format"}
 _COMMAND = re.compile(r"(?:^|[\s(])aws ([a-z][a-z0-9-]* [a-z].*?)(?= && |$)", re.MULTILINE)

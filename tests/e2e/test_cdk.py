@@ -51,6 +51,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "HostedZoneId": "Z123",
         "DefaultEndpoint": "off",
         "TruststoreUri": "s3://authorities/all.pem",
+        "BehindCloudFront": "on",
         "ResumableStateMachines": "arn:aws:states:us-east-1:123456789012:stateMachine:orders*",
         "CallbackConcurrency": "20",
         "ResumeConcurrency": "30",

@@ -17,7 +17,8 @@ DOMAIN = {
 ZONE = {**DOMAIN, "HostedZoneId": "Z0123456789ABCDEFGHIJ"}
 ONE_DOOR = {**DOMAIN, "DefaultEndpoint": "off"}
 MUTUAL = {**ONE_DOOR, "TruststoreUri": "s3://certificates/authorities.pem"}
-ALL = {**MUTUAL, **ZONE}
+BEHIND = {**MUTUAL, "BehindCloudFront": "on"}
+ALL = {**BEHIND, **ZONE}
 RECORDS = {"ApiDomainRecord": "A", "ApiDomainRecordIpv6": "AAAA"}
 
 
@@ -47,7 +48,10 @@ class TestAStackWithoutADomain:
         text = json.dumps(made())
         setting = '"servers": [{"x-amazon-apigateway-endpoint-configuration": {"disableExecuteApiEndpoint": false}}], '
         assert text.count(setting) == 1
-        assert re.findall(r"domain|certificate|route53|truststore|disable\w*endpoint", text.replace(setting, ""), re.I) == []
+        assert (
+            re.findall(r"domain|certificate|route53|truststore|cloudfront|disable\w*endpoint", text.replace(setting, ""), re.I)
+            == []
+        )
         assert not [name for name in outputs() if "Domain" in name]
 
     def test_has_the_urls_of_the_request(self) -> None:
@@ -128,6 +132,11 @@ class TestOneDoor:
         found = differences(made(**ONE_DOOR), made(**MUTUAL))
         assert found == {"/ApiDomain/Properties/MutualTlsAuthentication": {"TruststoreUri": MUTUAL["TruststoreUri"]}}
 
+    def test_may_be_cloudfronts(self) -> None:
+        found = differences(made(**MUTUAL), made(**BEHIND))
+        assert set(found.values()) == {"on"}
+        assert {path.rpartition("/")[2] for path in found} == {"BEHIND_CLOUDFRONT"}
+
 
 @pytest.mark.parametrize("parameters", [{}, DOMAIN, ZONE, ONE_DOOR, ALL], ids=["none", "domain", "zone", "one door", "all"])
 def test_what_a_domain_touches_fits_its_schema(parameters: dict[str, str]) -> None:
@@ -154,7 +163,9 @@ def refusals(**parameters: str) -> list[str]:
     return [it["AssertDescription"].partition(":")[0] for it in asserted if not template.resolve(it["Assert"], {})]
 
 
-@pytest.mark.parametrize("parameters", [{}, DOMAIN, ZONE, ONE_DOOR, MUTUAL, ALL, {"PublicBaseUrl": "https://a.example"}])
+@pytest.mark.parametrize(
+    "parameters", [{}, DOMAIN, ZONE, ONE_DOOR, MUTUAL, BEHIND, ALL, {"PublicBaseUrl": "https://a.example"}]
+)
 def test_parameters_that_fit_are_accepted(parameters: dict[str, str]) -> None:
     assert refusals(**parameters) == []
 
@@ -168,6 +179,7 @@ def test_parameters_that_fit_are_accepted(parameters: dict[str, str]) -> None:
         ({"CertificateArn": DOMAIN["CertificateArn"]}, "CertificateArn needs DomainName"),
         ({"HostedZoneId": ZONE["HostedZoneId"]}, "HostedZoneId needs DomainName"),
         ({**DOMAIN, "TruststoreUri": MUTUAL["TruststoreUri"]}, "TruststoreUri needs DefaultEndpoint=off"),
+        ({**ONE_DOOR, "BehindCloudFront": "on"}, "BehindCloudFront=on needs TruststoreUri"),
         ({**SIGN_IN, "OidcClientId": ""}, "OidcIssuer needs OidcClientId"),
         ({**SIGN_IN, "PublicBaseUrl": ""}, "OidcIssuer needs DomainName or PublicBaseUrl"),
         ({"SignIn": "required"}, "SignIn=required needs OidcIssuer"),

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
@@ -50,7 +51,7 @@ class Request:
         return cls(
             method=event["requestContext"]["http"]["method"],
             domain=event["requestContext"]["domainName"],
-            source_ip=event["requestContext"]["http"].get("sourceIp", ""),
+            source_ip=_source_ip(event),
             path=event.get("pathParameters") or {},
             headers=event.get("headers") or {},
             raw_query=event.get("rawQueryString") or "",
@@ -208,6 +209,18 @@ def http_handler(
         return handler
 
     return decorate
+
+
+def _source_ip(event: Mapping[str, Any]) -> str:
+    """Return the caller's address. Behind CloudFront it is what a request with CloudFront's certificate says: ADDRESS:PORT."""
+    context = event["requestContext"]
+    if services.is_behind_cloudfront and (context.get("authentication") or {}).get("clientCert"):
+        from ipaddress import ip_address
+
+        address, _, port = (event.get("headers") or {}).get("cloudfront-viewer-address", "").rpartition(":")
+        with suppress(ValueError):
+            return str(ip_address(address if port.isdecimal() else ""))
+    return str(context["http"].get("sourceIp", ""))
 
 
 def _with_caller(request: Request, scope: Action | None) -> Request:
