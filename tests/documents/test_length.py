@@ -21,7 +21,7 @@ BESIDES = {
     "clients/typescript/README.md": 400,
     "docs/agents.md": 925,
     "docs/internals/on-aws.md": 2_000,
-    "docs/sign-in.md": 920,
+    "docs/sign-in.md": 965,
 }
 """Documents with limits of their own."""
 
