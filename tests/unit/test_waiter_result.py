@@ -5,7 +5,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waitpoints_client import TIMEOUT_CODE
 
+from tools.stack import ROOT
 from waitpoints.token import Completed, Outcome, Output, TimedOut, Token, Waiter, WaiterKind
 from waitpoints.waiter_result import RESULT_LIMITS, Failure, Success, error_output, waiter_result
 
@@ -34,6 +36,13 @@ def test_a_timed_out_token_gives_an_error_value() -> None:
         "ok": False,
         "error": {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": MESSAGE},
     }
+
+
+def test_the_clients_have_the_timeouts_code() -> None:
+    shown = json.loads(error_output(TIMED_OUT))["code"]
+    exported = f'export const TIMEOUT_CODE = "{TIMEOUT_CODE}";'
+    assert shown == TIMEOUT_CODE
+    assert exported in (ROOT / "clients" / "typescript" / "src" / "errors.ts").read_text().splitlines()
 
 
 def test_the_api_shows_a_timeout_as_the_sdk_reads_it() -> None:

@@ -27,6 +27,7 @@ _CHOICES: Final = {  # of members that openapi.yaml describes in words, as types
     "secretEncoding": own_scheme.SECRET_ENCODINGS,
     "unit": own_scheme.UNITS,
 }
+_TEXTS: Final = {"scheme"}  # members whose choices are not in their type: programs take them from their settings
 _START: Final = '''"""What `create` takes of several members. They have the API's own names, and the API checks their values."""
 
 from collections.abc import Mapping, Sequence
@@ -56,7 +57,8 @@ def _class(name: str, schema: Mapping[str, Any]) -> str:
     required, base, before = schema.get("required", ()), "TypedDict", ""
     lines = [docstring(schema.get("description"))]
     for member, its in schema["properties"].items():
-        its_type = f"Literal{[*_CHOICES[member]]}" if member in _CHOICES else type_of(its, _NAMES)
+        choices = f"Literal{[*_CHOICES[member]]}" if member in _CHOICES else None
+        its_type = "str" if member in _TEXTS else choices or type_of(its, _NAMES)
         written = its_type if member in required or not required else f"NotRequired[{its_type}]"
         if member.isidentifier():
             lines += [f"    {member}: {written}\n", docstring(its.get("description"))]

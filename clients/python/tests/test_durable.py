@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from waitpoints_client import ConfigurationError, Failed, Ok, durable
+from waitpoints_client import TIMEOUT_CODE, ConfigurationError, Failed, Ok, durable
 from waitpoints_client.durable import NotRegisteredError, StoredOutput, wait_for_token
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders:1/durable-execution/orders/4711"
-TIMED_OUT = {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": "Waitpoint timed out"}
+TIMED_OUT = {"name": "WaitpointTimeoutError", "code": TIMEOUT_CODE, "message": "Waitpoint timed out"}
 REJECTED = {"name": "OrderRejected", "code": "", "message": "It is out of stock"}
 STORED = {"bucket": "outputs", "key": "waitpoint_01/1"}
 

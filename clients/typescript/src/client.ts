@@ -20,6 +20,7 @@ import type {
   Page,
   Result,
   Schemas,
+  Timeout,
   Token,
   TokenError,
   TokenOrId,
@@ -138,7 +139,7 @@ export class Waitpoints {
   }
 
   /** Move a waiting token's timeout: to a duration from now such as "7d", or to a date. Null removes it. */
-  async extend(token: TokenOrId, timeout: string | null): Promise<Schemas["MoveDeadlineResponse"]> {
+  async extend(token: TokenOrId, timeout: Timeout | null): Promise<Schemas["MoveDeadlineResponse"]> {
     return this.#change(token, { timeout });
   }
 

@@ -5,6 +5,9 @@ type Schemas = components["schemas"];
 /** What a refusal is known by: it never changes, but the message may. */
 export type ErrorCode = Schemas["Refusal"]["code"] | Schemas["ScopeRefusal"]["code"];
 
+/** The `code` of the error of a token that timed out. Trigger.dev's SDK knows it by this text. */
+export const TIMEOUT_CODE = "TRIGGER_WAITPOINT_TIMEOUT";
+
 /** The API refused a request, or did not answer. No message has the API key or the hash of a URL. */
 export class WaitpointsError extends Error {
   override readonly name: string = "WaitpointsError";

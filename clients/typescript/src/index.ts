@@ -2,7 +2,7 @@ export { type ApprovalPage, approvalPage } from "./approval-page.js";
 export { type AskOptions, type CallName, type People, request } from "./asking.js";
 export { type FailOptions, type KeyOptions, Waitpoints, type WaitOptions, type WaitpointsOptions } from "./client.js";
 export type { Endpoints } from "./endpoints.js";
-export { type ErrorCode, WaitpointsError, WaitTimeoutError } from "./errors.js";
+export { type ErrorCode, TIMEOUT_CODE, WaitpointsError, WaitTimeoutError } from "./errors.js";
 export type { DeliveryFilters, ListFilters } from "./filters.js";
 export type { Api } from "./http.js";
 export type { Keys } from "./keys.js";

@@ -30,8 +30,21 @@ export type Approver = Schemas["Approver"];
 /** Who is notified of a page: by mail, in Slack or in Teams. */
 export type Notify = Immutable<NonNullable<Schemas["CreateWaitpointTokenRequest"]["notify"]>>;
 
+type Amount = `${number}${"w" | "d" | "h" | "hr" | "m" | "s"}`;
+
+/** A duration from now: "30s", "10m", "1d12h", with up to four units. */
+export type Duration = Amount | `${Amount}${Amount}` | `${Amount}${Amount}${Amount}` | `${Amount}${Amount}${Amount}${Amount}`;
+
+/** A duration, or a future date in ISO 8601. For a text that is known only when the program runs: `text as Timeout`. */
+export type Timeout = Duration | `${number}-${number}-${string}`;
+
 /** What `create` accepts, as in `docs/api.md`. */
-export interface CreateOptions extends Immutable<Omit<Schemas["CreateWaitpointTokenRequest"], "page">> {
+export interface CreateOptions
+  extends Immutable<Omit<Schemas["CreateWaitpointTokenRequest"], "page" | "timeout" | "idempotencyKeyTTL">> {
+  /** When the token times out. Absent or null: the stack's `DefaultTimeout`, or never without one. */
+  readonly timeout?: Timeout | null;
+  /** How long the token holds its key. Absent: as long as the token exists. */
+  readonly idempotencyKeyTTL?: Duration | null;
   /** What a person is shown who opens the `url`. Excludes `verify`, `completeWhen` and `payloadSchema`. */
   readonly page?: Page;
 }

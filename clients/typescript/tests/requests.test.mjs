@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { VERSION, Waitpoints, WaitpointsError } from "waitpoints-client";
+import { TIMEOUT_CODE, VERSION, Waitpoints, WaitpointsError } from "waitpoints-client";
 import { completed, created, json, refusal, scripted as script, token, withoutPauses } from "./fake.mjs";
 
 const scripted = (...answers) => script(Waitpoints, ...answers);
@@ -158,7 +158,7 @@ test("a token that waits, failed or timed out has its own result", async () => {
   assert.equal((await scripted(token()).waitpoints.get("waitpoint_1")).result, undefined);
   const failed = await scripted(completed(error, { outputIsError: true })).waitpoints.get("waitpoint_1");
   assert.deepEqual(failed.result, { ok: false, error, timedOut: false });
-  const late = { code: "TIMEOUT", message: "Waitpoint timed out", answers: [] };
+  const late = { code: TIMEOUT_CODE, message: "Waitpoint timed out", answers: [] };
   const timedOut = await scripted(completed(late, { outputIsError: true, status: "TIMED_OUT" })).waitpoints.get("waitpoint_1");
   assert.deepEqual(timedOut.result, { ok: false, error: { name: "WaitpointTimeoutError", ...late }, timedOut: true });
   const bare = await scripted(token({ status: "COMPLETED", outputIsError: false })).waitpoints.get("waitpoint_1");

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the names below, which `__getattr__` imports
     from waitpoints_client.wire import *
 
 __all__ = [
+    "TIMEOUT_CODE",
     "APIConnectionError",
     "APIError",
     "APITimeoutError",

@@ -22,6 +22,11 @@ No message contains the API key or the hash of a callback URL. A value that cann
 ValueError, and one of another type a TypeError.
 """
 
+from typing import Final
+
+TIMEOUT_CODE: Final = "TRIGGER_WAITPOINT_TIMEOUT"
+"""The `code` of the error of a token that timed out. Trigger.dev's SDK knows it by this text."""
+
 
 class WaitpointsError(Exception):
     """Every exception of this package."""

@@ -1,5 +1,5 @@
 // Each statement that follows "error: …" is wrong, and tsc must name what is quoted. types.test.ts compares.
-import { PublicWaitpoints, Waitpoints, WaitpointsError } from "waitpoints-client";
+import { PublicWaitpoints, type Timeout, Waitpoints, WaitpointsError } from "waitpoints-client";
 
 declare const waitpoints: Waitpoints;
 declare const visitor: PublicWaitpoints;
@@ -28,6 +28,14 @@ await waitpoints.create({ page: { title: "Deploy?", approvers: [{ id: "ann", adr
 await waitpoints.create({ page: { title: "Deploy?" }, notify: { emial: true } });
 // error: 'meta'
 await waitpoints.create({ meta: { run: "7" } });
+// error: "githb"
+await waitpoints.create({ verify: { scheme: "githb", secret: "github" } });
+// error: "7 days"
+await waitpoints.create({ timeout: "7 days" });
+// error: "2030-01-31"
+await waitpoints.create({ timeout: "1d12h30m5s", idempotencyKeyTTL: "2030-01-31" });
+await waitpoints.create({ timeout: "2030-01-31T18:00:00Z", verify: { scheme: "hmac", secret: "own" } });
+await waitpoints.extend("waitpoint_1", unset as Timeout);
 // error: 'secrt'
 await waitpoints.create({ verify: { scheme: "github", secrt: "github" } });
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Final
 from urllib.parse import quote
 
+from waitpoints_client.errors import TIMEOUT_CODE
 from waitpoints_client.wire import instant, read_duration, read_instant, write_json
 
 STACK: Final = "the fixture `waitpoints_stack` of waitpoints-testing runs a stack that does"
@@ -98,7 +99,7 @@ class FakeToken:
         """Return this token, timed out if it is time."""
         if (end := self.timeout_at) and end <= now and self.waits:
             self.timeout_at = None
-            error = {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": f"Waitpoint timed out at {instant(end)}"}
+            error = {"code": TIMEOUT_CODE, "message": f"Waitpoint timed out at {instant(end)}"}
             self.settle(end, "timeout", write_json(error), is_error=True, status="TIMED_OUT")
         return self
 
