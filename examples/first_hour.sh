@@ -12,7 +12,7 @@ spread=${SPREAD:-60} # seconds that a changed role may need until every service 
 answer=$(mktemp)
 narrowed= # while the stack may resume only its own machine's executions
 second=   # the state machine that a step has made
-trap 'rm -f "$answer"; [ -z "$narrowed" ] || allow "$before"; [ -z "$second" ] || remove "$second"' EXIT
+trap 'rm -f "$answer" "$answer.sam"; [ -z "$narrowed" ] || allow "$before"; [ -z "$second" ] || remove "$second"' EXIT
 trap 'exit 130' INT TERM
 
 fail() {
@@ -79,10 +79,12 @@ left_undone() {
     ! waitpoints doctor --stack="$stack"
 }
 
-# Deploy what is built in a folder, with further options of SAM.
+# Deploy what is built in a folder, with further options of SAM, whose long output only a failure shows.
 deploy() {
     (cd "$1" && shift && sam deploy --stack-name "$stack" "$@" ${RUN:+--tags "waitpoints-run=$RUN"} \
-        ${BUCKET:+--no-resolve-s3 --s3-bucket "$BUCKET" --s3-prefix "$stack"})
+        ${BUCKET:+--no-resolve-s3 --s3-bucket "$BUCKET" --s3-prefix "$stack"}) >"$answer.sam" 2>&1 && return
+    tail -n 20 "$answer.sam"
+    fail "$stack was not deployed: $(tail -n 1 "$answer.sam")"
 }
 
 allow() {
@@ -117,7 +119,9 @@ refused_resume() {
     within 60 waiter_is WAITING
     waitpoints complete "$id" '"late"' --stack="$stack"
     within 180 left_undone
-    waiter_is UNDELIVERED >/dev/null || fail "the execution went on: its resume was not refused. Try again with SPREAD=300"
+    cat "$answer"
+    waiter_is UNDELIVERED || fail "the execution went on: its resume was not refused. Try again with SPREAD=300"
+    waitpoints logs '"reason":' --stack="$stack" | tail -n 1
     echo "ok  refused, and the doctor names $id"
     allow "$before"
     narrowed=
@@ -191,7 +195,7 @@ restore() {
 # Deploy the version in a folder, which an archive has built.
 deploy_from() {
     if [ ! -f "$1/functions.zip" ]; then (cd "$1" && sam build) >"$answer" 2>&1 || fail "$1: $(tail -n 20 "$answer")"; fi
-    deploy "$1" ${PARAMETERS:+--parameter-overrides $PARAMETERS} >"$answer" 2>&1 || fail "$1: $(tail -n 20 "$answer")"
+    deploy "$1" ${PARAMETERS:+--parameter-overrides $PARAMETERS}
 }
 
 # Start an execution that waits for a new token with these options. Sets id, url and execution.
@@ -215,7 +219,7 @@ answer() {
 
 upgrade() {
     stack=${stack}older old=$(mktemp -d) key=first-hour-$$
-    trap 'rm -rf "$answer" "$old"' EXIT
+    trap 'rm -rf "$answer" "$answer.sam" "$old"' EXIT
     if [ -d "${FROM-}" ]; then
         cp -R "$FROM/." "$old"
     elif [ -n "${FROM-}" ]; then
@@ -226,13 +230,19 @@ upgrade() {
         echo "skipped: this clone has no tag v… of an older version, and FROM names no archive" && exit 77
     fi
     deploy_from "$old"
-    machine=$(output StateMachineArn)
-    waits --timeout "${SHORT:-10m}" && short=$execution
-    waits && plain_url=$url plain=$execution
-    waits --timeout 30d && long_url=$url long=$execution
-    waits --key "$key" && key_url=$url keyed=$execution key_id=$id
-    waits --page '{"title": "Go on?"}' && page_url=$url page=$execution
+    machine=$(output StateMachineArn) from=$(output Version)
+    waits --timeout "${SHORT:-10m}"
+    short=$execution
+    waits
+    plain_url=$url plain=$execution
+    waits --timeout 30d
+    long_url=$url long=$execution
+    waits --key "$key"
+    key_url=$url keyed=$execution key_id=$id
+    waits --page '{"title": "Go on?"}'
+    page_url=$url page=$execution
     deploy_from "$here"
+    printf 'figure\tversions\tfrom %s to %s, and back\n' "$from" "$(output Version)"
     answer "after the upgrade" "$plain_url" "$plain"
     deploy_from "$old"
     answer "after the way back" "$long_url" "$long"
@@ -255,7 +265,7 @@ gradual() {
     stack=${stack}gradual
     for deployment in first second; do
         began=$(date +%s)
-        shift_to "$here" >"$answer" 2>&1 || fail "the $deployment: $(tail -n 20 "$answer")"
+        shift_to "$here"
         printf 'figure\t%s gradual deployment\t%s s\n' "$deployment" "$(($(date +%s) - began))"
     done
     waitpoints smoke --quick --stack "$stack"
@@ -263,11 +273,11 @@ gradual() {
 
 broken() {
     stack=${stack}gradual bad=$(mktemp -d)
-    trap 'rm -rf "$answer" "$bad"' EXIT
+    trap 'rm -rf "$answer" "$answer.sam" "$bad"' EXIT
     cp -R "$here/." "$bad" && mkdir "$bad/code"
     (cd "$bad/code" && python3 -m zipfile -e ../functions.zip . && echo 'raise RuntimeError' >>resume_waiters.py &&
         rm ../functions.zip && python3 -m zipfile -c ../functions.zip ./*)
-    (shift_to "$bad" >"$bad/said" 2>&1 && echo through || echo refused) >"$bad/became" &
+    ( (shift_to "$bad") >"$bad/said" 2>&1 && echo through || echo refused) >"$bad/became" &
     until [ -s "$bad/became" ]; do # the alarms need failures
         waitpoints smoke --quick --stack "$stack" >"$answer" 2>&1 || sleep 1
     done
@@ -286,6 +296,11 @@ role() {
         --query Role.Arn --output text
 }
 
+as_deployer() {
+    (set -- $keys "$@" && export AWS_ACCESS_KEY_ID="$1" AWS_SECRET_ACCESS_KEY="$2" AWS_SESSION_TOKEN="$3" && unset AWS_PROFILE
+        shift 3 && "$@")
+}
+
 # Deploy a second stack with the rights of docs/deployer-policy.json, a role for CloudFormation and a boundary. Then delete them:
 # without its role, nobody could delete the stack.
 boundary() {
@@ -301,9 +316,14 @@ boundary() {
     sleep "$spread"
     keys=$(aws sts assume-role --role-arn "$deployer" --role-session-name first-hour --output text \
         --query 'Credentials.[AccessKeyId, SecretAccessKey, SessionToken]')
-    (set -- $keys && export AWS_ACCESS_KEY_ID="$1" AWS_SECRET_ACCESS_KEY="$2" AWS_SESSION_TOKEN="$3" && unset AWS_PROFILE
-        deploy "$here" --role-arn "$made" --parameter-overrides "PermissionsBoundary=$limit" ${PARAMETERS-}) >"$answer" 2>&1 ||
-        fail "$(tail -n 20 "$answer")"
+    as_deployer deploy "$here" --role-arn "$made" --parameter-overrides "PermissionsBoundary=$limit" ${PARAMETERS-}
+    as_deployer aws cloudformation delete-stack --stack-name "not-$stack" >"$answer" 2>&1 || true
+    if grep -q AccessDenied "$answer"; then
+        echo "ok  AccessDenied: the deployer may not delete another stack"
+    else
+        [ -n "${AWS_ENDPOINT_URL-}" ] || fail "the deployer may delete another stack: $(cat "$answer")"
+        printf 'differs\tnoted, not denied: this emulator let the deployer delete another stack\n'
+    fi
     waitpoints smoke --quick --stack "$stack"
     resource=$(aws cloudformation describe-stack-resource --stack-name "$stack" --logical-resource-id CreateTokenRole \
         --query StackResourceDetail.PhysicalResourceId --output text)

@@ -38,6 +38,7 @@ def emulator() -> Iterator[Emulator]:
 def newest_api_at_root(emulator: Emulator) -> Iterator[None]:
     """Serve the API of the newest stack at the emulator's root, where each stack's URLs lead."""
     over, stacks = threading.Event(), emulator.client("cloudformation").describe_stacks
+    beside = emulator.api_id_file.with_suffix(".new")  # a file that is being written is read empty
 
     def serve() -> None:
         while not over.wait(0.2):
@@ -48,7 +49,8 @@ def newest_api_at_root(emulator: Emulator) -> Iterator[None]:
                 if output["OutputKey"] == "ApiId"
             ]
             if found:
-                emulator.api_id_file.write_text(max(found)[1])
+                beside.write_text(max(found)[1])
+                beside.replace(emulator.api_id_file)
 
     thread = threading.Thread(target=serve)
     thread.start()

@@ -179,9 +179,8 @@ def _facts(session: boto3.Session, name: str, findings: Sequence[str]) -> dict[s
         "version": version.read(),
         "region": str(session.region_name),
         "run": name,
-        "account": "; ".join(
-            it for it in findings if not it.startswith("budget:")
-        ),  # it is advice, and a line of the first step
+        "architecture": os.environ.get("ARCHITECTURE", "arm64"),
+        "account": "\n".join(it for it in findings if not it.startswith("budget:")),  # that is advice, in the first step's file
     }
 
 

@@ -131,6 +131,11 @@ def alarms(stack: Deployed) -> Iterator[str]:
         yield f"{it['StateValue']:<18} {it['AlarmName']}  {it.get('StateReason', '')}"
     yield figure("alarms", ", ".join(f"{times} {it}" for it, times in Counter(it["StateValue"] for it in found).items()))
     expect(len(names) == len(found) > 0, f"{len(names)} alarms were made, {len(found)} exist")
+    unseen = [
+        it["AlarmName"] for it in found if it["StateValue"] == "INSUFFICIENT_DATA" and it.get("TreatMissingData") != "ignore"
+    ]
+    if unseen:  # to these, nothing counts as something
+        yield f"differs\t{len(unseen)} alarms have no state, so nothing shows that they work: {', '.join(unseen)}"
     on = [it["AlarmName"] for it in found if it["StateValue"] == "ALARM"]
     expect(not on, f"in ALARM: {', '.join(on)}")
 

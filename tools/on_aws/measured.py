@@ -97,8 +97,9 @@ def reports(stack: Deployed) -> Iterator[str]:
         client.get_waiter("function_updated_v2").wait(FunctionName=name)
     began = int(time.time() * 1000)
     smoke = ["waitpoints", "smoke", "--quick", "--stack", stack.name]
-    yield subprocess.run(smoke, capture_output=True, text=True, check=False).stdout
-    yield "One failure is right: that the log has Lambda's own lines"
+    yield (said := subprocess.run(smoke, capture_output=True, text=True, check=False).stdout)
+    if " failed   logs metrics" in said:
+        yield "One failure is right: that the log has Lambda's own lines"
     yield from load(stack)
     time.sleep(min(20, float(os.environ.get("SPREAD", "60"))))  # until the log has the last lines
     took: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))

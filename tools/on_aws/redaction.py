@@ -28,7 +28,13 @@ class Pattern:
 
 
 PATTERNS = (
-    Pattern("account", rf"(?<![0-9a-f]{{4}}-[0-9a-f]{{4}}-)(?<!\d\.)\d{{12}}{END}(?!\.\d)"),
+    Pattern("queue", r"[\w/.-]+", after=r"sqs\.[\w-]+\.amazonaws\.com/"),
+    Pattern("suffix", rf"[0-9A-Za-z]{{6}}{END}", after=r":secret:[\w/+=.@-]+-"),
+    Pattern("request", r"[\w+/-]{12,}=*", after=rf"(?i:request_?id){IS}"),
+    Pattern("id", rf"[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}{END}"),
+    Pattern("token", rf"waitpoint_[0-9a-z]{{26}}{END}"),
+    Pattern("bucket", rf"waitpoints-wp[0-9a-f]{{8}}-[0-9a-f]{{8}}{END}|[a-z0-9-]*bucket-[0-9a-z]{{8,}}{END}"),
+    Pattern("account", rf"(?<!\d\.)(?!0{{12}})\d{{12}}{END}(?!\.\d)"),
     Pattern("api", r"[a-z0-9]{10}(?=\.execute-api\.)"),
     Pattern("api", rf"[a-z0-9]{{10}}{END}", after="/apis/"),
     Pattern("named-key", r"tr_[a-z]+_sk_[0-9A-Za-z]{20,}"),
@@ -80,8 +86,8 @@ class Redaction:
         self._compile()
 
     def know(self, value: str, kind: str) -> None:
-        """Hide a value of any form. One below `SHORTEST` characters is not a secret."""
-        if len(value) >= SHORTEST and value not in self.known:
+        """Hide a value of any form. One below `SHORTEST` characters is not a secret, nor are twelve zeros."""
+        if len(value) >= SHORTEST and len(set(value)) > 1 and value not in self.known:
             self.known[value] = kind
             self._compile()
 

@@ -24,8 +24,8 @@ _NO_RIGHT = (
     re.compile(r"not authorized to perform:?\s+([\w-]+:\w+)"),
     re.compile(r"\((?:AccessDenied\w*|UnauthorizedOperation|AuthorizationError\w*)\) when calling the (\w+) operation"),
 )
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")
-"""What a program has shown of its progress."""
+_PROGRESS = re.compile(r"[^\n]*\r(?!\n)|[^\n]*, skipping upload *\n")
+"""What a program has written over, and SAM's lines on what it need not upload."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -119,7 +119,7 @@ def _run(
         learn()
     except Exception as error:  # whatever it is, the next step runs, and the patterns redact
         row.differs.append(clean.text(f"the values that may not be published could not be read: {error}"))
-    text = clean.text(_OVERWRITTEN.sub("", printed))
+    text = clean.text(_PROGRESS.sub("", printed))
     lines = [line.split("\t") for line in text.splitlines()]
     row.figures = {it[1]: it[2] for it in lines if it[0] == "figure" and len(it) == 3}
     row.differs += [it[1] for it in lines if it[0] == "differs" and len(it) == 2]
@@ -165,5 +165,11 @@ def _reason(text: str, status: int) -> str:
     if status != NOTHING_TO_PROVE and rights:
         return f"the right {' and '.join(rights)} is missing"
     said = [line for line in text.splitlines() if line.strip()]
-    said = [line for line in said if line.startswith("FAILED")] or said  # a step may tidy up after that
-    return said[-1].removeprefix("FAILED").strip()[:_LONGEST_REASON] if said else f"status {status}"
+    if failed := [number for number, line in enumerate(said) if line.startswith("FAILED")]:  # a step may tidy up after that
+        said = [
+            said[failed[-1]],
+            *(line for line in said[failed[-1] :] if line.startswith("Error: ")),
+        ]  # that of SAM is its last
+    elif said and said[-1].endswith("checks failed"):
+        said = [line for line in said if line.startswith("  failed  ")] or said
+    return " ".join(said[-1].removeprefix("FAILED").split())[:_LONGEST_REASON] if said else f"status {status}"

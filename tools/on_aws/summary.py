@@ -30,10 +30,10 @@ _SENTENCE = re.compile(r"^\*\*.* on AWS .*\*\*$", re.MULTILINE)
 
 
 def write(folder: Path, rows: Iterable[Row], left: Iterable["DataclassInstance"], facts: Mapping[str, str]) -> None:
-    """Write what a run showed. `facts` has its date, run, commit, region and version, and what is known of the account."""
+    """Write what a run showed. `facts` has its date, run, commit, region, version, architecture, and lines on the account."""
     summary = {
         "facts": {**facts},
-        "emulator": any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ),
+        "emulator": next((value for name, value in os.environ.items() if name.startswith("AWS_ENDPOINT_URL")), ""),
         "steps": [asdict(row) for row in rows],
         "left": [asdict(it) for it in left],
     }
@@ -84,10 +84,10 @@ def _sentence(summary: Summary | None, link: str) -> str:
 
 def _parts(summary: Summary) -> list[str]:
     facts, steps = summary["facts"], summary["steps"]
-    where = "on an emulator, not on AWS" if summary["emulator"] else f"in {facts['region']}"
+    where = f"on an emulator at {summary['emulator']}, not on AWS" if summary["emulator"] else f"in {facts['region']}"
     return [
-        f"{facts['date']}, {where}, Waitpoints {facts['version']}, commit {facts['commit']}.",
-        _cell(facts["account"]),
+        f"{facts['date']}, {where}, Waitpoints {facts['version']} for {facts['architecture']}, commit {facts['commit']}.",
+        "\n".join(f"- {_cell(it)}" for it in facts["account"].splitlines()),
         _table(
             ("", "step", "result", "seconds", "why"),
             [(it["number"], it["name"], it["status"], it["seconds"], it["reason"]) for it in steps],

@@ -12,9 +12,14 @@ from tools.stack import ROOT
 SAM = """#!/bin/sh
 echo "$@" >>"$SAID"
 grep -h RELEASE shifted.yaml >>"$SAID"
+[ -z "${REFUSED-}" ] || { echo Error: no such type; exit 1; }
 ! { [ -z "${THROUGH-}" ] && python3 -m zipfile -e functions.zip code && grep -q '^raise RuntimeError' code/resume_waiters.py; }
 """
-PROGRAMS = {"sam": SAM, "aws": '#!/bin/sh\necho "$STATE"\n', "waitpoints": '#!/bin/sh\necho "$@" >>"$SAID"\n'}
+PROGRAMS = {
+    "sam": SAM,
+    "aws": '#!/bin/sh\necho "$STATE"\n',
+    "waitpoints": '#!/bin/sh\necho "$@" >>"$SAID"\n[ "$1" = smoke ] || { echo Error: 502 >&2; exit 1; }\n',
+}
 BACK = {"STATE": "UPDATE_ROLLBACK_COMPLETE"}
 
 
@@ -29,7 +34,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     with zipfile.ZipFile(archive / "functions.zip", "w") as code:
         code.writestr("resume_waiters.py", "x = 1\n")
         code.writestr("waitpoints/ids.py", "")
-    own = {"RUN": "wp1", "STACK": "wp1", "BUCKET": "b", "ARCHIVE": str(archive), "SAID": str(tmp_path / "said")}
+    own = {"RUN": "wp1", "SPREAD": "0", "STACK": "wp1", "BUCKET": "b", "ARCHIVE": str(archive), "SAID": str(tmp_path / "said")}
     return own | {"PATH": os.pathsep.join([str(tmp_path / "programs"), os.environ["PATH"]]), "GIT_DIR": str(tmp_path)}
 
 
@@ -39,6 +44,11 @@ def environment(tmp_path: Path) -> dict[str, str]:
         ("broken", BACK, 0, "ok  it went back"),
         ("broken", {**BACK, "THROUGH": "1"}, 1, "FAILED  the broken deployment went through"),
         ("broken", {"STATE": "UPDATE_ROLLBACK_FAILED"}, 1, "FAILED  the stack is in UPDATE_ROLLBACK_FAILED"),
+        ("gradual", {"REFUSED": "1"}, 1, "FAILED  wp1gradual was not deployed: Error: no such type"),
+        ("boundary", {"STATE": "a b c"}, 1, "FAILED  the deployer may delete another stack: a b c"),
+        ("boundary", {"STATE": "a b AccessDenied"}, 1, "FAILED  the boundary of a b AccessDenied is a b AccessDenied"),
+        ("boundary", {"STATE": "a b c", "AWS_ENDPOINT_URL": "x"}, 1, "FAILED  the boundary of a b c is a b c"),
+        ("upgrade", {"STATE": "x", "FROM": "layers"}, 1, "Error: 502"),
         ("upgrade", {}, 77, "skipped: this clone has no tag v… of an older version, and FROM names no archive"),
     ],
 )

@@ -137,6 +137,14 @@ def test_what_is_as_it_should_be(name: str, capsys: pytest.CaptureFixture[str]) 
     assert (status, value in line) == (0, True), printed
 
 
+@pytest.mark.parametrize("failed", ["", "  failed   logs metrics, not each"])
+def test_a_failure_is_right_where_it_is_there(
+    failed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(measured, "subprocess", SimpleNamespace(run=lambda *_, **__: SimpleNamespace(stdout=failed)))
+    assert ("One failure is right" in probed("reports", {}, capsys)[1]) == bool(failed)
+
+
 @pytest.mark.parametrize(("name", "answers", "statuses", "said"), WRONG)
 def test_what_is_not(
     name: str, answers: dict[str, Any], statuses: dict[str, int], said: str, capsys: pytest.CaptureFixture[str]

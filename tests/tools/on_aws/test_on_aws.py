@@ -165,7 +165,7 @@ def test_a_step_sees_the_run_and_no_other_stack(
     world.line = 'echo "$RUN $STACK $BUCKET $AWS_REGION $AWS_DEFAULT_REGION <$FROM> <${WAITPOINTS_URL-}>"'
     assert world.main("--yes", "--region=eu-west-1", *given) == 0
     said = (world.evidence / "07-one.txt").read_text().splitlines()[-1]
-    assert re.fullmatch(rf"(wp\w{{8}}) \1 waitpoints-\1-\w{{8}} eu-west-1 eu-west-1 <{re.escape(older)}> <>", said)
+    assert re.fullmatch(rf"(wp\w{{8}}) \1 <bucket> eu-west-1 eu-west-1 <{re.escape(older)}> <>", said)
 
 
 @pytest.mark.parametrize(("left", "status"), [([], 0), (ONE_LEFT, 1), (None, 2)])

@@ -58,10 +58,10 @@ def test_what_needs_a_failed_step_is_skipped_and_the_rest_runs(failing: str, tmp
 
 
 def test_the_file_has_the_command_and_what_was_printed_redacted(tmp_path: Path) -> None:
-    row = one("printf '10 %%\\r20 %%\\rpassword hunter2\\n\\n'; echo hunter2 >&2", tmp_path)
+    row = one("printf '10 %%\\r20 %%\\rpassword hunter2\\n\\n'; echo 'a, skipping upload'; echo hunter2 >&2", tmp_path)
     assert (row.status, row.reason) == ("ok", "")
     command, _, head, *printed = (tmp_path / "01-one.txt").read_text().splitlines()
-    assert command == "$ printf '10 %%\\r20 %%\\rpassword <secret>\\n\\n'; echo <secret> >&2"
+    assert command == "$ printf '10 %%\\r20 %%\\rpassword <secret>\\n\\n'; echo 'a, skipping upload'; echo <secret> >&2"
     assert head == f"started {row.started}, {row.seconds} s, status 0: ok"
     assert printed == ["", "password <secret>", "", "<secret>"]
 
@@ -86,7 +86,9 @@ NOT_AUTHORIZED = "User: arn:aws:iam::1:user/a is not authorized to perform: sts:
     [
         ("echo first; echo last; exit 77", "skipped", "last"),
         (f"echo '{NOT_AUTHORIZED}'; exit 77", "skipped", NOT_AUTHORIZED),
-        ("echo FAILED  why; echo last; exit 1", "failed", "why"),
+        ("echo Error: 403; echo FAILED  why; echo last; exit 1", "failed", "why"),
+        ("echo FAILED  it; echo; echo Error: why; echo; exit 1", "failed", "Error: why"),
+        ("echo '  failed   a  why'; echo ' -> do'; echo; echo 1 of 9 checks failed; exit 1", "failed", "failed a why"),
         ("exit 9", "failed", "status 9"),
         ("no-such-program", "failed", "sh: 1: no-such-program: not found"),
         (f"echo '{NOT_AUTHORIZED}'; echo last; exit 1", "failed", "the right sts:TagSession is missing"),

@@ -17,7 +17,8 @@ FACTS = {
     "commit": "0904afe",
     "region": "eu-west-1",
     "version": "0.5.0",
-    "account": "plan <paid>",
+    "architecture": "arm64",
+    "account": "plan <paid>\nversion",
 }
 ROWS = [
     Row(1, "smoke", "waitpoints smoke", "2027-01-05T08:13:00Z", 61.5, "ok", figures={"resume p50": "0.31 s"}),
@@ -56,8 +57,8 @@ def test_a_run_changes_both_sentences_and_the_page(tree: Path, tmp_path: Path) -
         assert f"\n{said.format(link)}\n" in (tree / name).read_text()
     page = (tree / PAGES[2]).read_text()
     for row in (
-        "2027-01-05, in eu-west-1, Waitpoints 0.5.0, commit 0904afe.",
-        "plan &lt;paid>",
+        "2027-01-05, in eu-west-1, Waitpoints 0.5.0 for arm64, commit 0904afe.",
+        "- plan &lt;paid>\n- version",
         "| 1 | smoke | ok | 61.5 |  |",
         "| 2 | bodies | failed | 3 | curl \\| 413 of &lt;account> |",
         "| 3 | upgrade | skipped | 0 | no tag |",
@@ -84,7 +85,7 @@ def test_neither_secrets_nor_a_rehearsal_get_into_the_tree(tree: Path, tmp_path:
         summary.bring(folder, tree)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     folder = evidence(tmp_path / "rehearsed")
-    assert ", on an emulator, not on AWS, " in (folder / "README.md").read_text()
+    assert ", on an emulator at http://127.0.0.1:1, not on AWS, " in (folder / "README.md").read_text()
     with pytest.raises(LocalError, match="emulator"):
         summary.bring(folder, tree)
     assert summary.newest(tree) is None
