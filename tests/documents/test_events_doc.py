@@ -85,15 +85,16 @@ def test_what_the_page_says_to_try_reaches_the_local_stack_and_no_other(tmp_path
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(CALLED)
         program.chmod(0o700)
-    blocks = [EVENTS[name] for name in ("to a state machine", "to a queue", "from the queue")]
+    blocks = [EVENTS[name] for name in ("to a state machine", "to a queue", "from the queue", "to an archive")]
     script = "\n".join([EVENTS["events here"], *blocks])
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CALLS": str(calls)}
     subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=environment, check=True)
-    deployed, _, described, received = called = calls.read_text().splitlines()
-    assert [line.split()[0] for line in called] == ["sam", "sam", "aws", "aws"]
+    deployed, _, described, received, archived = called = calls.read_text().splitlines()
+    assert [line.split()[0] for line in called] == ["sam", "sam", "aws", "aws", "sam"]
     assert deployed.startswith("sam http://127.0.0.1:8787 LOCAL1 deploy --template-file examples/events_to_state_machine/")
     assert described.startswith("aws http://127.0.0.1:8787 LOCAL1 cloudformation ")
     assert "sqs receive-message --queue-url the-queue" in received
+    assert archived.startswith("sam http://127.0.0.1:8787 LOCAL1 deploy --template-file examples/events_to_audit/")
 
 
 def test_the_queue_is_the_first_output_of_its_example() -> None:

@@ -17,6 +17,7 @@ EXPANDED = [processed, processed_gradually]
 EXAMPLES = {path.parent.name: read(path) for path in (ROOT / "examples").glob("*/template.yaml")}
 ROLES = {
     "durable_approval": {"ApprovalRole"},
+    "events_to_audit": {"RuleRole", "DeliveryRole"},
     "events_to_queue": set[str](),
     "events_to_state_machine": {"HandleSettledTokenRole", "HandleSettledTokenSettledRole"},
 }
