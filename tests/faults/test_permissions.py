@@ -21,7 +21,7 @@ from tests.support.example_requests import record_delivery
 from tests.support.faults.aws import client, unique
 from tests.support.faults.callers import COMPLETE_KEY, Execution
 from tests.support.faults.flows import CHOICE, CHOSEN, LARGE, NO, PAGE, SECRET, SMALL
-from tests.support.faults.roles import WITH_ALL, Permission, enforced, label, permissions
+from tests.support.faults.roles import WITH_ALL, Permission, enforced, label, of_key, permissions
 from tests.support.faults.sign_in import CLIENT_SECRET
 from tests.support.faults.wire import Killed
 from tests.support.faults.world import World
@@ -780,9 +780,11 @@ def answer_a_page_signed_in(world: World) -> None:
         assert world.http("POST", url, urlencode(answer).encode(), headers).status == 200
 
 
+[(_, _, DYNAMODB)] = of_key("dynamodb:Query")
 NO_HANDLER_NEEDS = [
     # Without it, S3 answers 403 for an object that is gone. moto does not
     *product(("retrieve_delivery", "resend_delivery", "delete_deliveries", "doctor"), ("s3:ListBucket",)),
+    ("schedule_timeouts", "kms:Decrypt", DYNAMODB),  # Lambda does, for the stream
     *product(("send_notices",), ("ses:SendEmail", "ses:SendRawEmail"), ("configuration-set/*",)),  # SES does, if there is one
 ]
 
@@ -791,6 +793,7 @@ def is_needed_by_its_handler(permission: Permission) -> bool:
     known = [
         (permission.function, permission.action),
         (permission.function, permission.action, permission.resource.split(":")[-1]),
+        (permission.function, permission.action, *permission.ids),
     ]
     return not any(named in NO_HANDLER_NEEDS for named in known)
 

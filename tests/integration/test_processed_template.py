@@ -44,7 +44,8 @@ NAMELESS = {  # AWS generates an id instead
 }
 OF_DOMAIN = {"AWS::ApiGatewayV2::DomainName": "DomainName", "AWS::Route53::RecordSet": "Name"}  # as its owner chooses
 WITH_BUS = {"EventBusName": "orders"}
-WITH_ALL = {**WITH_BUS, **EVERYTHING}
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0b5f4a7e"
+WITH_ALL = {**WITH_BUS, **EVERYTHING, "KmsKeyArn": KEY}
 SIGN_IN_ROUTES = ("GET /api/v1/sign-in", "GET /api/v1/sign-in/return", "POST /api/v1/sign-out")
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/[^/*]+"
 DURABLE_EXECUTIONS = r"arn:aws:lambda:us-east-1:123456789012:function:\*"  # …:NAME:VERSION/durable-execution/…
@@ -64,6 +65,8 @@ RESOURCE_OF = {
     "dynamodb:Scan": rf"{TABLE}(/index/\*)?",
     "dynamodb:UpdateItem": TABLE,
     "events:PutEvents": "arn:aws:events:us-east-1:123456789012:event-bus/orders",
+    "kms:Decrypt": KEY,
+    "kms:GenerateDataKey": KEY,
     "lambda:InvokeFunction": r"arn:aws:lambda:us-east-1:123456789012:function:[^*]+\*?",  # SAM's own policy ends in *
     "lambda:SendDurableExecutionCallbackFailure": DURABLE_EXECUTIONS,
     "lambda:SendDurableExecutionCallbackSuccess": DURABLE_EXECUTIONS,

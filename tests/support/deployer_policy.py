@@ -7,6 +7,8 @@ from tests.support.in_process.template import ROOT
 
 POLICY = (ROOT / "docs" / "deployer-policy.json").read_text()
 OPERATOR = (ROOT / "docs" / "operator-policy.json").read_text()
+OF_A_KEY = {"kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "secretsmanager:UpdateSecret"}
+"""What an operator calls only on a stack with a KMS key."""
 
 
 def deployer_policy(account: str, stack: str, text: str = POLICY) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A permission is one action on one resource in the role of one function, as the processed template grants it. What a call needs
 is in the Service Authorization Reference (docs.aws.amazon.com/service-authorization). It may hold for some items only, by the
-condition key dynamodb:LeadingKeys (docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html).
+condition key dynamodb:LeadingKeys (docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html), and
+that of a KMS key through some services only, by kms:ViaService: KEY_NEEDED says what these call for whom.
 AWS's own managed policies are not looked at: they let Lambda write logs and read the stream and the queue, which no handler
 does.
 """
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache
-from itertools import chain
+from itertools import chain, product
 from typing import Any
 from unittest import mock
 
@@ -23,13 +24,27 @@ from tests.support.faults.world import World
 from tests.support.in_process.template import ACCOUNT, EVERYTHING, REGION, STACK_NAME, Template
 from tests.support.processed_template import attributes, processed, texts
 
-WITH_ALL = {"EventBusName": "orders", **EVERYTHING}
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0b5f4a7e"
+WITH_ALL = {"EventBusName": "orders", "KmsKeyArn": KEY, **EVERYTHING}
 HERE = f"{REGION}:{ACCOUNT}"
 _IAM_NAMES = {"stepfunctions": "states"}
 _EXECUTIONS = {  # what waits is faked, so its ARN is any that the template may mean
     "stepfunctions": f"arn:aws:states:{HERE}:stateMachine:orders",
     "lambda": f"arn:aws:lambda:{HERE}:function:orders:7/durable-execution/4711/0d0c5b1e",
 }
+
+KEY_NEEDED: dict[str, dict[str, tuple[str, ...]]] = {
+    "dynamodb": {"*": ("Decrypt",)},  # of the table's key, in the caller's name
+    "s3": {"GetObject": ("Decrypt",), "PutObject": ("GenerateDataKey",)},
+    "secretsmanager": {"GetSecretValue": ("Decrypt",)},
+    "sqs": {"SendMessage": ("Decrypt", "GenerateDataKey"), "ReceiveMessage": ("Decrypt",)},
+}
+"""What a caller needs of the key that encrypts a table, an object, a secret or a queue, for an action of the service.
+
+docs.aws.amazon.com: amazondynamodb/latest/developerguide/encryption.usagenotes.html,
+AmazonS3/latest/userguide/UsingKMSEncryption.html, secretsmanager/latest/userguide/security-encryption.html,
+AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+"""
 
 
 @dataclass(frozen=True)
@@ -38,7 +53,7 @@ class Permission:
     action: str
     resource: str
     ids: tuple[str, ...] = ()
-    """Of the items that it holds for, with wildcards. None: it holds for all."""
+    """Of the items that it holds for, with wildcards, or the services of a key. None: it holds for all."""
 
     def __str__(self) -> str:
         return " ".join((self.function, self.action, self.resource.split(":", 5)[-1], *self.ids))
@@ -68,6 +83,8 @@ def granted(known: Mapping[str, Mapping[str, str]]) -> tuple[Permission, ...]:
     for function in Template.load(WITH_ALL).functions().values():
         role = roles[f"{function.logical_id}Role"]
         managed = [policies[arn["Ref"]] for arn in role["ManagedPolicyArns"] if isinstance(arn, dict)]
+        name = known[f"{function.logical_id}Role"]["Ref"]
+        managed += [it for it in policies.values() if name in template.resolve(it.get("Roles", []), known)]
         for policy in [*role.get("Policies", []), *managed]:
             for statement in template.resolve(policy["PolicyDocument"], known)["Statement"]:
                 ids = _ids(statement)
@@ -78,7 +95,15 @@ def granted(known: Mapping[str, Mapping[str, str]]) -> tuple[Permission, ...]:
 
 def _ids(statement: Mapping[str, Any]) -> tuple[str, ...]:
     conditions = statement.get("Condition", {}).values()
-    return tuple(chain.from_iterable(texts(condition.get("dynamodb:LeadingKeys", [])) for condition in conditions))
+    keys = product(conditions, ("dynamodb:LeadingKeys", "kms:ViaService"))
+    return tuple(chain.from_iterable(texts(condition.get(key, [])) for condition, key in keys))
+
+
+def of_key(action: str) -> list[tuple[str, str, str]]:
+    """What an action needs of the key besides, as `_needed` says it."""
+    service, name = action.split(":")
+    calls = KEY_NEEDED.get(service, {})
+    return [(f"kms:{it}", KEY, f"{service}.{REGION}.amazonaws.com") for it in calls.get(name, calls.get("*", ()))]
 
 
 def label(number: int) -> str:
@@ -105,7 +130,8 @@ def enforced(world: World, without: int | None = None) -> Iterator[None]:
 
     def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         if running:
-            for action, arn, id_ in _needed(client.meta.service_model.service_name, operation, parameters):
+            needed = _needed(client.meta.service_model.service_name, operation, parameters)
+            for action, arn, id_ in needed + [one for it in needed for one in of_key(it[0])]:
                 if not any(it.function == running[-1] and it.allows(action, arn, id_) for it in allowed):
                     raise _refusal(running[-1], action, arn, operation)
         return make_api_call(client, operation, parameters)

@@ -37,7 +37,9 @@ class SecretsManager:
     deleted: set[str] = field(default_factory=set)
     denied: str = ""
 
-    outputs = Outputs(ApiUrl="https://a")
+    keys: dict[str, str] = field(default_factory=dict)
+    outputs: Outputs = field(default_factory=lambda: Outputs(ApiUrl="https://a"))
+
     exceptions = SimpleNamespace(ResourceNotFoundException=Missing, InvalidRequestException=ToBeDeleted)
 
     def client(self, service: str) -> Any:
@@ -52,9 +54,14 @@ class SecretsManager:
         self._refuse("PutSecretValue", SecretId)
         self.values[SecretId].append(SecretString)
 
-    def create_secret(self, Name: str, SecretString: str) -> None:
+    def create_secret(self, Name: str, SecretString: str, KmsKeyId: str = "") -> None:
         self._refuse("CreateSecret")
+        self.keys[Name] = KmsKeyId
         assert self.values.setdefault(Name, [SecretString]) == [SecretString]
+
+    def update_secret(self, SecretId: str, KmsKeyId: str) -> None:
+        assert SecretId in self.values
+        self.keys[SecretId] = KmsKeyId
 
     def restore_secret(self, SecretId: str) -> None:
         self.deleted.remove(SecretId)
@@ -117,6 +124,15 @@ def test_a_stack_may_be_named_by_its_arn(stack: SecretsManager) -> None:
 def test_a_credential_of_a_channel_or_the_issuer_is_kept_apart(stack: SecretsManager, path: str, value: str) -> None:
     assert put(path.partition("/")[2], input=value).stderr == f"Stored as waitpoints/shop/{path} in eu-west-1.\n"
     assert stack.values == {f"waitpoints/shop/{path}": [value]}
+
+
+def test_the_stacks_key_encrypts_a_new_secret_and_one_that_had_another(stack: SecretsManager) -> None:
+    put("GITHUB")
+    stack.outputs = Outputs(ApiUrl="https://a", KmsKeyArn="arn:mine")
+    put("STRIPE")
+    assert stack.keys == {GITHUB: "", STRIPE: "arn:mine"}
+    assert "already" in put("GITHUB").stderr
+    assert stack.keys == {GITHUB: "arn:mine", STRIPE: "arn:mine"}
 
 
 def test_another_value_is_the_next_version_and_the_same_one_is_none(stack: SecretsManager) -> None:
@@ -218,7 +234,7 @@ def test_without_the_stack_nothing_is_read_or_stored(stack: SecretsManager, monk
         def __missing__(self, name: str) -> str:
             raise NotFound("No stack shop in eu-west-1 of this account")
 
-    monkeypatch.setattr(SecretsManager, "outputs", Nothing())
+    monkeypatch.setattr(stack, "outputs", Nothing())
     result = put("STRIPE")
     assert (result.exit_code, stack.values) == (1, {})
     assert result.stderr == "Error: No stack shop in eu-west-1 of this account\n"

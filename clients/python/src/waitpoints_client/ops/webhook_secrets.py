@@ -86,14 +86,17 @@ def put(stack: Deployed, name: str, value: str, *, no_previous: bool = False) ->
     """Create a secret, or make its next version. A webhook's previous version is accepted for 24 hours after that.
 
     The same value makes no version, so that a repeated call does not end the version before. `no_previous` ends it: the value
-    is put once more, and is both versions.
+    is put once more, and is both versions. If the stack has a KMS key, that encrypts the secret, also one that had another.
     """
     manager, path = stack.client("secretsmanager"), path_of(stack, name)
+    key = {"KmsKeyId": stack.outputs["KmsKeyArn"]} if "KmsKeyArn" in stack.outputs else {}
     try:
-        stored = Stored(path, _put(manager, path, value))
+        stored = Stored(path, _put(manager, path, value, key))
     except manager.exceptions.InvalidRequestException:  # it is about to be deleted
         manager.restore_secret(SecretId=path)
-        stored = Stored(path, _put(manager, path, value), was_restored=True)
+        stored = Stored(path, _put(manager, path, value, key), was_restored=True)
+    if key and stored.outcome != "created":
+        manager.update_secret(SecretId=path, **key)
     if no_previous and stored.outcome != "created":
         manager.put_secret_value(SecretId=path, SecretString=value)
     return stored
@@ -106,13 +109,13 @@ def delete(stack: Deployed, name: str) -> None:
         manager.delete_secret(SecretId=path_of(stack, name), ForceDeleteWithoutRecovery=True)
 
 
-def _put(manager: Any, path: str, value: str) -> Outcome:
+def _put(manager: Any, path: str, value: str, key: dict[str, str]) -> Outcome:
     if _current(manager, path) == value:
         return "unchanged"
     try:
         manager.put_secret_value(SecretId=path, SecretString=value)
     except manager.exceptions.ResourceNotFoundException:
-        manager.create_secret(Name=path, SecretString=value)
+        manager.create_secret(Name=path, SecretString=value, **key)
         return "created"
     return "changed"
 
