@@ -146,9 +146,10 @@ def test_every_action_exists_in_its_service(action: str) -> None:
 def test_every_role_has_its_policies_and_no_policy_is_unused() -> None:
     attached = [arn for role in processed().resources("AWS::IAM::Role").values() for arn in role.get("ManagedPolicyArns", [])]
     policies = processed().resources("AWS::IAM::ManagedPolicy")
-    own = {arn["Ref"] for arn in attached if isinstance(arn, dict)}
+    own = {arn["Ref"] for arn in attached if "Ref" in arn}
     assert own | {name for name, policy in policies.items() if policy.get("Roles")} == set(policies)
-    assert {arn.rpartition("/")[2] for arn in attached if isinstance(arn, str)} == {
+    of_aws = processed().resolve([arn for arn in attached if "Ref" not in arn], attributes())
+    assert {arn.rpartition("/")[2] for arn in of_aws} == {
         "AWSLambdaBasicExecutionRole",
         "AWSLambdaDynamoDBExecutionRole",
         "AWSLambdaSQSQueueExecutionRole",

@@ -82,7 +82,7 @@ def granted(known: Mapping[str, Mapping[str, str]]) -> tuple[Permission, ...]:
     found: dict[Permission, None] = {}
     for function in Template.load(WITH_ALL).functions().values():
         role = roles[f"{function.logical_id}Role"]
-        managed = [policies[arn["Ref"]] for arn in role["ManagedPolicyArns"] if isinstance(arn, dict)]
+        managed = [policies[arn["Ref"]] for arn in role["ManagedPolicyArns"] if "Ref" in arn]
         name = known[f"{function.logical_id}Role"]["Ref"]
         managed += [it for it in policies.values() if name in template.resolve(it.get("Roles", []), known)]
         for policy in [*role.get("Policies", []), *managed]:

@@ -211,6 +211,8 @@ class Template:
                 return all(self.resolve(condition, resources) for condition in conditions)
             case "Or", conditions:
                 return any(self.resolve(condition, resources) for condition in conditions)
+            case "Split", [separator, text]:
+                return self.resolve(text, resources).split(separator)
             case "Join", [separator, parts]:
                 return separator.join(map(str, self.resolve(parts, resources)))
         raise NotImplementedError(f"intrinsic function {name} of {argument!r}")
