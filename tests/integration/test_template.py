@@ -446,6 +446,12 @@ PATTERNS: dict[str, tuple[list[str], list[str]]] = {  # a parameter: what it acc
         ["", "arn:aws:iam::123456789012:policy/own/boundary", "arn:aws-cn:iam::aws:policy/PowerUserAccess"],
         ["boundary", "arn:aws:iam::123456789012:role/boundary", "arn:aws:iam::123456789012:policy/"],
     ),
+    "KmsKeyArn": (  # IAM grants keys, not aliases
+        ["", "arn:aws:kms:eu-west-1:123456789012:key/mrk-0b5f4a7e", "arn:aws-cn:kms:cn-north-1:123456789012:key/4711"],
+        ["alias/mine", "arn:aws:kms:eu-west-1:123456789012:alias/mine", "4711"],
+    ),
+    "SubnetIds": (["", "subnet-0a1b", "subnet-0a1b,subnet-2c3d"], ["subnet-0a1b, subnet-2c3d", "subnet-0a1b,", "sg-0a1b"]),
+    "SecurityGroupIds": (["", "sg-0a1b,sg-2c3d"], ["subnet-0a1b", ",".join(["sg-0a1b"] * 6)]),  # Lambda takes five
     "HostedZoneId": (["", "Z0123456789ABCDEFGHIJ"], ["example.com"]),
     # without a scheme, no one could follow a token's URL
     "PublicBaseUrl": (

@@ -84,7 +84,8 @@ def granted(known: Mapping[str, Mapping[str, str]]) -> tuple[Permission, ...]:
         role = roles[f"{function.logical_id}Role"]
         managed = [policies[arn["Ref"]] for arn in role["ManagedPolicyArns"] if "Ref" in arn]
         name = known[f"{function.logical_id}Role"]["Ref"]
-        managed += [it for it in policies.values() if name in template.resolve(it.get("Roles", []), known)]
+        attached = (it for policy, it in policies.items() if template.has(policy))
+        managed += [it for it in attached if name in template.resolve(it.get("Roles", []), known)]
         for policy in [*role.get("Policies", []), *managed]:
             for statement in template.resolve(policy["PolicyDocument"], known)["Statement"]:
                 ids = _ids(statement)
