@@ -191,10 +191,7 @@ def test_a_stack_that_cannot_be_forced_is_left_with_the_role_that_deployed_it(ac
     account.names(STACKS).append(OWN)
     account.names(KIND["role"]).append(f"{RUN}boundary")
     account.statuses[OWN] = ["CREATE_COMPLETE", "DELETE_FAILED", "DELETE_FAILED"]
-    assert [(it.kind, it.why) for it in account.clean()] == [
-        ("stack", OWN),
-        ("role", "a stack that is left may need it"),
-    ]
+    assert [(it.kind, it.why) for it in account.clean()] == [("stack", OWN), ("role", "a stack that is left may need it")]
 
 
 @pytest.mark.parametrize("run", [RUN, "wp1a2b3c4", "wp1a2b3c4d-", "wp.*", ""])
