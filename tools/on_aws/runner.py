@@ -19,7 +19,7 @@ from tools.stack import ROOT
 from waitpoints_local.stack import end, has_exited
 
 NOTHING_TO_PROVE = 77
-_LONGEST_REASON = 200
+_LONGEST_REASON = 400
 _NO_RIGHT = (
     re.compile(r"not authorized to perform:?\s+([\w-]+:\w+)"),
     re.compile(r"\((?:AccessDenied\w*|UnauthorizedOperation|AuthorizationError\w*)\) when calling the (\w+) operation"),
