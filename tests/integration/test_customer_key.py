@@ -149,7 +149,7 @@ def test_what_the_keys_policy_allows_during_a_change_is_what_the_roles_may_do() 
 
 def test_cloudformations_role_needs_of_the_key_what_the_page_says() -> None:
     """Those of the table, by its schema, and those of secrets: secretsmanager/latest/userguide/security-encryption.html."""
-    [listed] = re.findall(r"for `KmsKeyArn` `kms` \((.+?)\)", (ROOT / "docs" / "operation.md").read_text(), re.DOTALL)
+    [listed] = re.findall(r"for\s+`KmsKeyArn` `kms` \((.+?)\)", (ROOT / "docs" / "operation.md").read_text(), re.DOTALL)
     handlers = schema("AWS::DynamoDB::Table")["handlers"].values()
     of_table = {it.removeprefix("kms:") for handler in handlers for it in handler["permissions"] if it.startswith("kms:")}
     assert set(re.findall(r"\w+", listed)) == of_table | {"GenerateDataKey"}
