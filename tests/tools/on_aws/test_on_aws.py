@@ -19,7 +19,7 @@ from tools.on_aws.runner import Row
 from tools.on_aws.steps import Step
 
 ACCOUNT = "210987654321"
-NONE: list[str] = []
+YES = ("--yes", "--region=eu-west-1")
 ONE_LEFT = [Left("table", f"arn:aws:dynamodb:eu-west-1:{ACCOUNT}:table/t", "$0.50 a GB", "it is in use")]
 
 
@@ -28,8 +28,8 @@ class World:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.did: list[str] = []
-        self.refusals, self.left, self.typed = NONE, list[Left](), iter(["eu-west-1", "yes"])
-        self.clean: Callable[..., list[Left]] = lambda *_: self.left
+        self.refusals, self.typed = list[str](), iter(["eu-west-1", "yes"])
+        self.clean: Callable[..., list[Left]] = lambda *_: []
         self.line, self.evidence = "echo hello", folder / "evidence"
         sts = SimpleNamespace(get_caller_identity=lambda: {"Account": ACCOUNT})
         for owner, name, it in (
@@ -37,7 +37,7 @@ class World:
             (account, "look", lambda *_: SimpleNamespace(findings=["a plan"], refusals=self.refusals)),
             (account, "secrets_of", lambda *_: []),
             (clean_up, "clean", lambda *given: self.note("clean", self.clean(*given))),
-            (clean_up, "left", lambda *_: self.left),
+            (clean_up, "left", lambda *_: []),
             (summary, "write", self.write),
             (on_aws, "chosen", lambda *_, **__: [(7, Step("one", self.line, "what", 1))]),
         ):
@@ -72,22 +72,16 @@ def test_nothing_is_made_without_a_yes(world: World, typed: list[str]) -> None:
     assert (world.main(), world.did, world.evidence.exists()) == (2, [], False)
 
 
-def test_nothing_is_made_where_the_account_is_against_it(world: World, capfd: pytest.CaptureFixture[str]) -> None:
-    world.refusals = ["a stack is there"]
-    assert (world.main("--yes", "--region=eu-west-1"), world.did, world.evidence.exists()) == (2, [], False)
-    assert "a stack is there\n" in capfd.readouterr().out
-
-
-@pytest.mark.parametrize("older", ["evidence", "evidence-UNSAFE"])
-def test_a_run_does_not_write_into_the_folder_of_another(world: World, older: str, capfd: pytest.CaptureFixture[str]) -> None:
-    world.evidence.with_name(older).mkdir()
-    assert (world.main("--yes", "--region=eu-west-1"), world.did) == (2, [])
-    assert f"{older} is of another run" in capfd.readouterr().out
-
-
-def test_it_cleans_up_where_no_evidence_can_be_written(world: World) -> None:
-    world.line = f"rm -r {world.evidence}"
-    assert (world.main("--yes", "--region=eu-west-1"), world.did) == (1, ["clean"])
+@pytest.mark.parametrize("older", ["", "evidence", "evidence-UNSAFE"])
+def test_nothing_is_made_where_the_account_or_a_folder_is_against_it(
+    world: World, older: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if older:
+        world.evidence.with_name(older).mkdir()
+    else:
+        world.refusals = ["a stack is there"]
+    assert (world.main(*YES), world.did, world.evidence.exists()) == (2, [], older == "evidence")
+    assert (f"{older} is of another run" if older else "a stack is there\n") in capfd.readouterr().out
 
 
 def test_a_region_is_asked_or_given_and_never_assumed(world: World) -> None:
@@ -105,56 +99,58 @@ def test_a_workflow_knows_the_name_before(world: World, monkeypatch: pytest.Monk
     assert world.facts["run"] == "wp00112233"
 
 
+def interrupted(*_: object) -> list[Left]:
+    os.kill(os.getpid(), signal.SIGINT)
+    return []
+
+
+def failing(error: Exception) -> Callable[..., list[Left]]:
+    def clean(*_: object) -> list[Left]:
+        raise error
+
+    return clean
+
+
 @pytest.mark.parametrize(
-    ("line", "left", "status"), [("true", [], 0), ("exit 77", [], 0), ("exit 1", [], 1), ("true", ONE_LEFT, 1)]
+    ("line", "clean", "status", "did"),
+    [
+        ("true", lambda *_: [], 0, ["clean", "write"]),
+        ("exit 77", lambda *_: [], 0, ["clean", "write"]),
+        ("exit 1", lambda *_: [], 1, ["clean", "write"]),
+        ("true", lambda *_: ONE_LEFT, 1, ["clean", "write"]),
+        ("kill -INT $PPID; sleep 600", interrupted, 1, ["clean", "write"]),  # a second signal does not end it
+        ("kill -HUP $PPID; sleep 600", interrupted, 1, ["clean", "write"]),
+        ('rm -r "$EVIDENCE"', lambda *_: [], 1, ["clean"]),
+        ("true", failing(ConnectionError("no network")), 1, ["write"]),
+        ("true", failing(Refused("nothing has the tag")), 0, ["write"]),  # a run that has made nothing
+    ],
 )
-def test_the_status(world: World, line: str, left: list[Left], status: int, capfd: pytest.CaptureFixture[str]) -> None:
-    world.line, world.left = line, left
-    assert (world.main("--yes", "--region=eu-west-1"), world.did) == (status, ["clean", "write"])
+def test_the_status(
+    world: World, line: str, clean: Callable[..., list[Left]], status: int, did: list[str], capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("EVIDENCE", str(world.evidence))
+    world.line, world.clean = line, clean
+    assert (world.main(*YES), world.did) == (status, did)
     assert ACCOUNT not in capfd.readouterr().out
-    assert ACCOUNT not in (world.evidence / "summary.json").read_text()
+    assert "write" not in did or ACCOUNT not in (world.evidence / "summary.json").read_text()
 
 
 def test_the_plan_says_where_what_it_costs_and_how_to_delete_it(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     world.main()
     said = capfd.readouterr().out
-    for text in (
-        f"account {ACCOUNT}, region eu-west-1",
-        "16 minutes",
-        "$0.00",
-        "on_aws.sh --region eu-west-1 --clean wp",
-        "a plan",
-    ):
+    where, how = f"account {ACCOUNT}, region eu-west-1", "on_aws.sh --region eu-west-1 --clean wp"
+    for text in (where, how, "16 minutes", "$0.00", "a plan"):
         assert text in said, text
 
 
 def test_a_folder_with_a_secret_is_renamed_after_the_clean_up(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     world.line = f"echo hello; echo {ACCOUNT} >{world.evidence}/more.txt"
-    assert (world.main("--yes", "--region=eu-west-1"), world.did) == (1, ["clean", "write"])
+    assert (world.main(*YES), world.did) == (1, ["clean", "write"])
     assert [it.name for it in world.evidence.parent.iterdir()] == ["evidence-UNSAFE"]
     said = capfd.readouterr().out
     assert "more.txt: account\n" in said
     assert "evidence-UNSAFE/README.md" in said
-
-
-@pytest.mark.parametrize("line", ["kill -INT $PPID; sleep 600", "kill -HUP $PPID; sleep 600"])
-def test_the_clean_up_runs_after_a_signal_and_a_second_one_does_not_end_it(world: World, line: str) -> None:
-    def clean(*_: object) -> list[Left]:
-        os.kill(os.getpid(), signal.SIGINT)
-        return []
-
-    world.line, world.clean = line, clean
-    assert (world.main("--yes", "--region=eu-west-1"), world.did) == (1, ["clean", "write"])
-
-
-@pytest.mark.parametrize("error", [ConnectionError("no network"), Refused("nothing has the tag")])
-def test_a_clean_up_that_fails_is_left(world: World, error: Exception) -> None:
-    def clean(*_: object) -> list[Left]:
-        raise error
-
-    world.clean = clean
-    failed = not isinstance(error, Refused)  # a run that has made nothing
-    assert (world.main("--yes", "--region=eu-west-1"), world.did) == (int(failed), ["write"])
 
 
 @pytest.mark.parametrize(("given", "older"), [([], ""), (["--from=old.zip"], os.path.abspath("old.zip"))])
@@ -163,17 +159,14 @@ def test_a_step_sees_the_run_and_no_other_stack(
 ) -> None:
     monkeypatch.setenv("WAITPOINTS_URL", "http://127.0.0.1:8787")
     world.line = 'echo "$RUN $STACK $BUCKET $AWS_REGION $AWS_DEFAULT_REGION <$FROM> <${WAITPOINTS_URL-}>"'
-    assert world.main("--yes", "--region=eu-west-1", *given) == 0
+    assert world.main(*YES, *given) == 0
     said = (world.evidence / "07-one.txt").read_text().splitlines()[-1]
     assert re.fullmatch(rf"(wp\w{{8}}) \1 <bucket> eu-west-1 eu-west-1 <{re.escape(older)}> <>", said)
 
 
-@pytest.mark.parametrize(("left", "status"), [([], 0), (ONE_LEFT, 1), (None, 2)])
-def test_to_clean_alone(world: World, left: list[Left] | None, status: int) -> None:
-    def clean(*_: object) -> list[Left]:
-        if left is None:
-            raise Refused("nothing has the tag")
-        return left
-
+@pytest.mark.parametrize(
+    ("clean", "status"), [(lambda *_: [], 0), (lambda *_: ONE_LEFT, 1), (failing(Refused("nothing has the tag")), 2)]
+)
+def test_to_clean_alone(world: World, clean: Callable[..., list[Left]], status: int) -> None:
     world.clean = clean
-    assert (world.main("--clean=wp1", "--region=eu-west-1", "--yes"), world.evidence.exists()) == (status, False)
+    assert (world.main("--clean=wp1", *YES), world.evidence.exists()) == (status, False)
