@@ -198,3 +198,38 @@ def test_what_happens_to_a_waiting_token_is_on_the_bus_and_its_escalation_opens_
     events.remove_targets(Rule=name, EventBusName=bus, Ids=["queue"])
     events.delete_rule(Name=name, EventBusName=bus)
     sqs.delete_queue(QueueUrl=url)
+
+
+def test_an_archive_gets_a_record_of_each_answer_and_settled_token(stack: Stack, api: Api, bus: str) -> None:
+    """A queue stands in for Firehose: MiniStack's rules put nothing to it. Firehose, bucket and table are the example's."""
+    events, sqs, name = stack.client("events"), stack.client("sqs"), f"archived-{time.time_ns()}"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    with deployed_example(stack, "events_to_audit") as archive:
+        for rule in [it["Name"] for it in events.list_rules(EventBusName=bus, NamePrefix="events-to-audit")["Rules"]]:
+            [target] = events.list_targets_by_rule(EventBusName=bus, Rule=rule)["Targets"]
+            made = {"Id": "queue", "Arn": arn, "InputTransformer": target["InputTransformer"]}
+            events.put_targets(EventBusName=bus, Rule=rule, Targets=[made])
+        page = {"title": "Pay?", "approvers": ["ann", "bo"], "actions": [{"id": "pay", "label": "Pay", "needs": 2}]}
+        token, other = api.create(page=page), api.create()
+        for link in token["links"]:
+            assert api.send(link["url"], b'{"action": "pay", "fields": {}}', {"content-type": "application/json"}).status == 200
+        api.deliver(other, {"secret": 4711})
+        wanted, records = {f"{token['id']}/answered/1", token["id"], other["id"]}, dict[str, Any]()
+        until = time.monotonic() + PATIENCE
+        while wanted - records.keys():
+            assert time.monotonic() < until
+            records |= {it["event"]: it for it in queued(stack, url)}
+        said = [records[it] for it in (f"{token['id']}/answered/1", token["id"])]
+        assert [(it["action"], it["approver"], it["title"]) for it in said] == [("pay", "ann", "Pay?"), ("pay", "bo", "Pay?")]
+        assert "4711" not in json.dumps(records[other["id"]])
+        [stream] = stack.client("firehose").list_delivery_streams()["DeliveryStreamNames"]
+        stack.client("firehose").put_record(DeliveryStreamName=stream, Record={"Data": json.dumps(said[0]).encode()})
+        s3, bucket = stack.client("s3"), archive["BucketName"]
+        while not (found := s3.list_objects_v2(Bucket=bucket, Prefix="records/day=").get("Contents", [])):
+            assert time.monotonic() < until
+        assert json.loads(s3.get_object(Bucket=bucket, Key=found[0]["Key"])["Body"].read()) == said[0]
+        table = stack.client("glue").get_table(DatabaseName=archive["DatabaseName"], Name="records")["Table"]
+        assert {it["Name"] for it in table["StorageDescriptor"]["Columns"]} >= said[0].keys()
+    assert s3.head_bucket(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 200
+    sqs.delete_queue(QueueUrl=url)
