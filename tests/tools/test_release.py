@@ -9,13 +9,23 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import hcl2
 import pytest
 
 from tests.support.in_process.template import parse
 from tests.support.npm_packages import project_of
 from tools.deploy import environments
 from tools.release import __main__ as release
-from tools.release import archive, cdk_package, checksums, client_package, local_package, npm_package, typescript_package
+from tools.release import (
+    archive,
+    cdk_package,
+    checksums,
+    client_package,
+    local_package,
+    npm_package,
+    terraform,
+    typescript_package,
+)
 from tools.release.bill import LAYERS, bill, stable
 from tools.stack import LOCAL, PACKAGE, ROOT
 from waitpoints_local.stack import LocalError
@@ -84,6 +94,17 @@ def test_its_configuration_has_every_environment_in_aws_with_the_same_settings()
         assert commands == {command: value for command, value in ours[name].items() if command != "build"}
         assert commands["deploy"]["parameters"]["on_failure"] == "DELETE"  # test_first_deployment.py has what that does
     assert "make" not in archive.configuration(SAMCONFIG)
+
+
+def test_terraform_has_a_variable_for_each_parameter() -> None:
+    parameters = parse(TEMPLATE)["Parameters"]
+    read = hcl2.loads(terraform.configuration(parameters))
+    variables = {json.loads(name): it for found in read["variable"] for name, it in found.items()}
+    assert variables.keys() - parameters.keys() == {"template_url"}
+    defaults = {name: json.loads(it["default"]) for name, it in variables.items() if name != "template_url"}
+    assert defaults == {name: str(it.get("Default", "")) for name, it in parameters.items()}
+    [stack] = [it for found in read["resource"] for of_type in found.values() for it in of_type.values()]
+    assert {name: value.strip("${}") for name, value in stack["parameters"].items()} == {it: f"var.{it}" for it in parameters}
 
 
 def test_its_readme_fits_one_screen() -> None:

@@ -12,8 +12,11 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from samtranslator.yaml_helper import yaml_parse
+
 from tools import checkout, version, zip_file
 from tools.deploy import GRADUAL, gradual
+from tools.release import terraform
 from tools.stack import LOCKS, ROOT, sam
 from waitpoints_local.turns import one_at_a_time
 
@@ -42,6 +45,7 @@ def content_of(
     texts = {
         "template.yaml": template,
         "gradual.yaml": gradual(template, GRADUAL["prod"], f"{version!r}{_MARK}"),
+        "main.tf": terraform.configuration(yaml_parse(template)["Parameters"]),
         "samconfig.toml": configuration((ROOT / "samconfig.toml").read_text()),
         "README.md": (Path(__file__).parent / "archive.md").read_text().format(version=version, architecture=architecture),
     }
