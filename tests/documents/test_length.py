@@ -7,7 +7,7 @@ from tests.support import figures
 from tests.support.documents import markdown
 from tools.stack import ROOT
 
-MOST_WORDS = 43_636
+MOST_WORDS = 43_665
 """The limit of all the changes that are planned, together, without the changelog and what BESIDES has.
 
 Whoever needs more may raise it, and says why in the commit.
