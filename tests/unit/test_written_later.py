@@ -50,11 +50,12 @@ def said(api: dict[str, Any], schema: Any) -> set[str]:
 
 def test_what_decides_how_a_token_ends_has_its_first_version_if_the_previous_one_does_not_know_it() -> None:
     now, before = (yaml.load(text, yaml.CSafeLoader) for text in (FILE.read_text(), previous.read("openapi.yaml")))
+    schemes = previous.read("functions/waitpoints/api/providers/schemes.py")  # 0.4.1's openapi.yaml does not name them
     for member in ("page", "notify", "verify", "completeWhen", "payloadSchema"):
         new, old = (
             said(it, it["components"]["schemas"]["CreateWaitpointTokenRequest"]["properties"][member]) for it in (now, before)
         )
-        assert new - old <= SINCE.keys()
+        assert {it for it in new - old if f'"{it}"' not in schemes} <= SINCE.keys()
 
 
 ENDPOINTS = "/api/v1/endpoints"
