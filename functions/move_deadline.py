@@ -13,7 +13,7 @@ from waitpoints.wiring import services
 services.build_at_start(lambda s: (s.timers, s.credentials))
 
 
-@http_handler("PATCH", allow=("GET", "PATCH"), scope="create")
+@http_handler("PATCH", allow=("DELETE", "GET", "PATCH"), scope="create")
 def handler(request: Request) -> Response:
     token_id = ids.parse(request.path["waitpointId"])
     telemetry.note(tokenId=token_id)

@@ -10,7 +10,7 @@ from waitpoints.wiring import services
 services.build_at_start(lambda s: (s.tokens, s.urls, s.credentials))
 
 
-@http_handler("GET", allow=("GET", "PATCH"), scope="read")
+@http_handler("GET", allow=("DELETE", "GET", "PATCH"), scope="read")
 def handler(request: Request) -> Response:
     token, urls, caller = services.tokens.retrieve(ids.parse(request.path["waitpointId"])), services.urls, request.caller
     caller.check("read", token.tags)

@@ -202,6 +202,20 @@ class TokenHasEnded(WaitpointsError):
     status, sentence, final = 409, "The waitpoint has ended, so its timeout can no longer be changed", True
 
 
+class StillWaits(WaitpointsError):
+    """The token waits, so it cannot be deleted."""
+
+    status, final = 409, True
+    sentence = "The waitpoint waits. Complete it first, or delete it with force=true, which fails the runs that wait for it"
+
+
+class NotAllResumed(WaitpointsError):
+    """A run that waited for the token has not been resumed yet, so the token cannot be deleted."""
+
+    status, final = 409, True
+    sentence = "Not every run of this waitpoint has been resumed yet. Delete it later, or with force=true, which resumes them"
+
+
 class HasAnswered(WaitpointsError):
     """An approver who is to be removed has answered."""
 

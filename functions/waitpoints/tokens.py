@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from waitpoints import json_text, telemetry
 from waitpoints.access.caller import ROOT, Caller
 from waitpoints.aws.services.outputs import Outputs
-from waitpoints.errors import CannotResumeNow, KeyTaken, TokenNotFound, TooManyWaiters, attempts
+from waitpoints.errors import CannotResumeNow, KeyTaken, TokenNotFound, TooManyWaiters, TryAgain, attempts
 from waitpoints.ids import new_id
 from waitpoints.known_tokens import KnownTokens
 from waitpoints.ports import Clock
@@ -115,7 +115,10 @@ class Tokens:
         if new.rules.has_sign_in and new.document:
             self._check_page(holder, new.document)
         if new.waiter:
-            self.wait(holder.token_id, new.waiter)
+            try:
+                self.wait(holder.token_id, new.waiter)
+            except TokenNotFound:
+                raise TryAgain("The waitpoint of this key is deleted at the same moment. Send the same request again") from None
         return Created(holder.token_id, is_cached=not holder.same_request)
 
     def retrieve(self, token_id: str) -> Token:

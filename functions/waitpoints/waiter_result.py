@@ -28,6 +28,7 @@ RESULT_LIMITS = {WaiterKind.STEP_FUNCTIONS: 262_144, WaiterKind.DURABLE_FUNCTION
 """Bytes of UTF-8: what Step Functions accepts as a task's output, and Lambda as a callback's result."""
 TIMEOUT_ERROR = "WaitpointTimeoutError"
 REFUSED_ERROR = "WaitpointOutputRefused"
+DELETED_ERROR = "WaitpointDeletedError"
 _TIMEOUT_CODE = "TRIGGER_WAITPOINT_TIMEOUT"
 
 

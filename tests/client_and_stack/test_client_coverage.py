@@ -70,6 +70,7 @@ def every_call(token: str, stored: str, delivery: str) -> list[calls.Call[Any]]:
         calls.get(token),
         calls.extend(token, "7d"),
         calls.complete(token, 1),
+        calls.delete(token, force=False),
         calls.complete_key("key", 1, None),
         calls.packet(stored),
         calls.public_token_claims(),

@@ -99,6 +99,7 @@ finds_it_due(
     "create_token", lambda world, _, key: api(world, "POST", TOKENS, {"idempotencyKey": key, "taskToken": late_waiter(world)})
 )
 finds_it_due("create_token_in_state", lambda world, _, key: world.run_wait("create_token_in_state", {"idempotencyKey": key}))
+finds_it_due("delete_token", lambda world, token, _: world.delete_token(token))
 finds_it_due("complete_token", lambda world, token, _: world.complete(token, SMALL))
 finds_it_due("complete_by_key", lambda world, _, key: world.complete_by_key(key, SMALL))
 finds_it_due("accept_callback", lambda world, token, _: world.deliver(token, SMALL))
@@ -401,6 +402,33 @@ def delete_recorded_deliveries(world: World) -> None:
         assert "Contents" not in client("s3").list_objects_v2(Bucket=os.environ["OUTPUT_BUCKET"], Prefix=prefix)
 
 
+@of("delete_token")
+def delete_a_token(world: World) -> None:
+    """A recorded delivery has settled it, and one that was sent again is pending."""
+    endpoint = recording_endpoint(world)
+    token = world.create(idempotencyKey=f"{endpoint['name']}:1", metadata={"order": 1})
+    world.deliver(endpoint, f'{{"id": 1, "data": {LARGE}}}', signed_with=SECRET)
+    path = f"{ENDPOINTS}/{endpoint['name']}/deliveries"
+    [record] = api(world, "GET", path)["data"]
+    with mock.patch.object(DeliveryStore, "finish", return_value=False):
+        api(world, "POST", f"{path}/{record['id']}/resend", {})
+    world.delete_token(token)
+    assert api(world, "GET", path)["data"] == []
+    assert "Contents" not in client("s3").list_objects_v2(Bucket=os.environ["OUTPUT_BUCKET"], Prefix=token["id"])
+
+
+@of("delete_token")
+def delete_a_token_by_force(world: World) -> None:
+    for has_settled in (False, True):
+        token = world.create(metadata={"order": 1})
+        executions = four_waits(world, token)
+        with world.without_fast_path():
+            if has_settled:
+                world.deliver(token, LARGE)
+        world.delete_token(token, "?force=true")
+        check_told(executions)
+
+
 def having_recorded(world: World) -> dict[str, Any]:
     """Make an endpoint, and have it record a delivery."""
     endpoint = recording_endpoint(world)
@@ -427,9 +455,10 @@ def having_recorded(world: World) -> dict[str, Any]:
 @of("retrieve_delivery")
 @of("resend_delivery")
 @of("delete_deliveries")
+@of("delete_token")
 def use_a_named_key(world: World) -> None:
     """Every invocation is a cold start, so each reads the keys, and notes that the key was used."""
-    world.take_key("create", "complete", "read", "endpoints", "deliveries")
+    world.take_key("create", "complete", "read", "delete", "endpoints", "deliveries")
 
     def use(method: str, path: str, body: Any = None) -> Any:
         world.clock.advance(seconds=1)
@@ -454,6 +483,7 @@ def use_a_named_key(world: World) -> None:
     use("GET", f"{recorded}/{delivery['id']}")
     use("DELETE", recorded)
     use("DELETE", f"{ENDPOINTS}/orders")
+    use("DELETE", token)
 
 
 @of("create_token")

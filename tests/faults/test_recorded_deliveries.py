@@ -35,7 +35,7 @@ class RecordingWorld(World):
     def __init__(self, stack: MotoStack) -> None:
         super().__init__(stack)
         self.deleted: set[str] = set()
-        """The ids of the deliveries that were deleted."""
+        """The ids of the deliveries, and of tokens, that were deleted."""
 
     def receive(self, endpoint: dict[str, Any], event: str = EVENT, event_id: str = "event-1") -> None:
         """The provider sends an event until it is answered."""
@@ -82,6 +82,12 @@ class RecordingWorld(World):
         ids = [it["id"] for it in found if secret_id in (it.get("secretId"), it["id"].split("#")[1])]
         objects = client("s3").list_objects_v2(Bucket=os.environ["OUTPUT_BUCKET"], Prefix=f"deliveries/{secret_id}")
         return ids + [it["Key"] for it in objects.get("Contents", ())]
+
+    def left_of(self, token: dict[str, Any]) -> list[str]:
+        """What the table and the bucket still have of a token."""
+        items = [str(item) for item in client("dynamodb").scan(TableName=self.table)["Items"]]
+        objects = client("s3").list_objects_v2(Bucket=os.environ["OUTPUT_BUCKET"]).get("Contents", ())
+        return [it for it in (*items, *(it["Key"] for it in objects)) if token["id"] in it]
 
     def a_day_passes(self) -> None:
         self.clock.advance(seconds=86_400)
@@ -246,6 +252,47 @@ def deletion_of_what_was_kept(world: RecordingWorld) -> None:
 
 
 @flow
+def deletion_of_a_token(world: RecordingWorld) -> None:
+    """With the delivery that settled it. It was sent again, and that was left pending. The key is free."""
+    endpoint, token = recording(world), world.create(idempotencyKey=ENDPOINT_KEY, metadata={"order": 1}, timeout="1h")
+    execution = world.wait(token)
+    world.clock.advance(seconds=1)
+    world.receive(endpoint, LARGE_EVENT)
+    world.come_to_rest()
+    with mock.patch("waitpoints.aws.delivery_store.DeliveryStore.finish", return_value=False):
+        assert world.send_again(endpoint) == "pending"
+    world.deleted |= world.rows().keys()
+    with world.faulty():
+        world.delete_token(token)
+    assert {it.partition("#")[0] for it in world.left(endpoint)} <= {"delivery event", "resend"}
+    world.advance(3_600_000)
+    world.doctor_comes()
+    assert world.left_of(token) == []
+    assert execution.waits.result(execution.handles[0])
+    again = world.create(idempotencyKey=ENDPOINT_KEY)
+    assert not again["isCached"]
+    other = world.wait(again)
+    world.receive(endpoint, EVENT, "event-2")
+    world.expect(other, again, RESULT)
+
+
+@flow
+def deletion_of_a_token_by_force(world: RecordingWorld) -> None:
+    """Each run that waits is failed."""
+    token = world.create(idempotencyKey=ENDPOINT_KEY, timeout="1h", metadata={"order": 1})
+    executions = [world.wait(token, unwrap=unwrap, context=not unwrap) for unwrap in (True, False)]
+    world.deleted.add(token["id"])
+    with world.faulty():
+        world.delete_token(token, "?force=true")
+    world.advance(3_600_000)
+    world.doctor_comes()
+    assert world.left_of(token) == []
+    for execution in executions:
+        [result] = [execution.waits.result(handle) for handle in execution.handles]
+        assert "WaitpointDeletedError" in str(result)
+
+
+@flow
 def deletion_of_what_was_sent_again(world: RecordingWorld) -> None:
     """What its resends have kept goes with it, and no run goes on by it."""
     endpoint = recording(world)
@@ -389,6 +436,8 @@ def test_a_recorded_delivery_is_processed_once_when_any_call_fails(
         "resend that completes the token of its key",
         "resend of a large payload to a token that it names",
         "resend that comes first",
+        "deletion of a token",
+        "deletion of a token by force",
         "deletion of what was sent again",
         "end of what was recorded",
         "deletion of an endpoint that records",

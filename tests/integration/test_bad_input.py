@@ -10,6 +10,7 @@ from tests.support.in_process.api_gateway import TOKENS, Api
 from tests.support.in_process.fakes.clock import FakeClock
 from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import Template
+from tests.support.scope_table import DELETE
 from tools.openapi import answers
 from tools.openapi.operation import Operation
 from tools.openapi.operations import OPERATIONS
@@ -72,4 +73,7 @@ def test_a_table_failure_asks_the_provider_to_retry_and_reveals_nothing(
     assert "aws" not in answer.text
     assert send(api, operation, token).status == 200
     completes = operation.result is answers.CompleteWaitpointTokenResponse and "waitpointId" in operation.names("path")
-    assert api.retrieve(token["id"])["status"] == ("COMPLETED" if completes else "WAITING")
+    if operation.id == DELETE:
+        assert services.store.find(token["id"]) is None
+    else:
+        assert api.retrieve(token["id"])["status"] == ("COMPLETED" if completes else "WAITING")

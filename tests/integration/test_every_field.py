@@ -19,7 +19,7 @@ from tests.support.in_process.api_gateway import TOKENS, Api, HttpAnswer, http_e
 from tests.support.in_process.fakes.step_functions import FakeStepFunctions
 from tests.support.in_process.fakes.waits import DENIED, THROTTLED
 from tests.support.in_process.moto_stack import MotoStack
-from tools.openapi.operation import Operation
+from tools.openapi.operation import EXAMPLE_ID, Operation
 from tools.openapi.operations import ENDPOINTS, KEYS, OPERATIONS, by_id
 from waitpoints import ids
 from waitpoints.api.providers import own_scheme
@@ -419,6 +419,14 @@ def test_every_value_of_every_parameter_has_its_documented_answer(
         assert field in answer.error
 
 
+FORCE = {"force": rubbish(400, but_200=["nothing"])}
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(FORCE))
+def test_a_deletion_is_forced_or_not(api: Api, field: str, value: str, status: int) -> None:
+    is_documented(api.request("DELETE", f"{TOKENS}/{EXAMPLE_ID}?{field}={RUBBISH[value]}"), status)
+
+
 LINK = {"approver": rubbish(401)}
 
 
@@ -483,6 +491,7 @@ FIELDS_OF: dict[str, dict[str, Any]] = {
 PARAMETERS_OF = {
     "list_waitpoint_tokens_v1": LIST,
     "list_endpoints_v1": LIST_ENDPOINTS,
+    "delete_waitpoint_token_v1": FORCE,
     "list_deliveries_v1": LIST_DELIVERIES,
     "complete_waitpoint_token_callback_v1": LINK,
     "show_waitpoint_token_callback_v1": LINK,

@@ -30,7 +30,8 @@ INVALID = ("unknown", "revoked", "expired")
 ROOT_ONLY = {"create_public_token_v1", "get_public_token_claims_v1", "create_key_v1", "list_keys_v1", "revoke_key_v1"}
 NOT_OF_ONE_TOKEN = {"list_waitpoint_tokens_v1", "mint_public_token_v1"}
 """They need no token with the tag: a list shows only such tokens, a public access token is checked at use."""
-CHANGES_ITS_TOKEN = {"complete_waitpoint_token_v1", "complete_waitpoint_key_v1", "move_waitpoint_token_deadline_v1"}
+DELETE = "delete_waitpoint_token_v1"
+CHANGES_ITS_TOKEN = {"complete_waitpoint_token_v1", "complete_waitpoint_key_v1", "move_waitpoint_token_deadline_v1", DELETE}
 CLOSED = [operation for operation in OPERATIONS if "secretKey" in operation.credentials]
 COMPLETE, PACKET = by_id("complete_waitpoint_token_v1"), by_id("get_packet_v1")
 LARGE = '"' * 800_000  # twice as much in JSON, and four times in the JSON of an answer
@@ -114,10 +115,10 @@ class Holders:
         return minted
 
     def create(self, tag: str, operation: Operation = COMPLETE) -> Mapping[str, str]:
-        """A token that waits, or one with a large output if the operation is about those."""
+        """A token that waits, or one with an output if the operation is about those: a large one, or one to delete."""
         key = f"{tag}:{uuid.uuid4().hex}"
         token = f"{TOKENS}/{self._ask_root('POST', TOKENS, {'tags': [tag], 'idempotencyKey': key})['id']}"
-        if operation is PACKET:
+        if operation is PACKET or operation.id == DELETE:
             self._ask_root("POST", f"{token}/complete", {"data": LARGE})
         found = self._ask_root("GET", token, None)
         return {"id": found["id"], "key": key, "path": str(found.get("output"))}
@@ -139,7 +140,7 @@ class Holders:
             if cell.status == 200 or operation.path.startswith(DELIVERIES):
                 self._prepare(operation, cell.tag)
             if cell.status == 200:
-                token = self.create(cell.tag) if operation.id in CHANGES_ITS_TOKEN else token
+                token = self.create(cell.tag, operation) if operation.id in CHANGES_ITS_TOKEN else token
             status, answer = self.ask(*self._request(operation, token), self.keys[cell.holder])
             shown = f"{operation.route} with {cell.holder}, of a token with {cell.tag}: {status} {json.dumps(answer)[:300]}"
             assert status == cell.status, shown

@@ -13,7 +13,7 @@ CODES = {
     403: "unauthorized NotAsked SignInRefused",
     404: "TokenNotFound EndpointNotFound DeliveryNotFound ApiKeyNotFound OutputNotFound",
     405: "MethodNotAllowed",
-    409: "TooManyWaiters KeyTaken TokenHasEnded HasAnswered ApiKeyNameTaken TooManyApiKeys",
+    409: "TooManyWaiters KeyTaken TokenHasEnded StillWaits NotAllResumed HasAnswered ApiKeyNameTaken TooManyApiKeys",
     413: "BodyTooLarge",
     422: "InvalidTimeout TooManyTags InvalidVerification InvalidCompleteWhen InvalidPayloadSchema InvalidMember InvalidPage "
     "InvalidNotify InvalidEndpoint InvalidApiKey PayloadRefused ResendRefused",
@@ -40,7 +40,15 @@ def test_a_code_is_the_name_of_its_class_except_trigger_devs() -> None:
 def test_clients_repeat_what_may_succeed_later_and_not_what_is_final() -> None:
     assert TryAgain("x").headers == {"retry-after": "1"}
     finals = {it.__name__ for it in REFUSALS if it.final}
-    assert finals == {"KeyTaken", "TokenHasEnded", "HasAnswered", "ApiKeyNameTaken", "TooManyApiKeys"}
+    assert finals == {
+        "KeyTaken",
+        "TokenHasEnded",
+        "StillWaits",
+        "NotAllResumed",
+        "HasAnswered",
+        "ApiKeyNameTaken",
+        "TooManyApiKeys",
+    }
     assert errors.TokenHasEnded().headers == {"x-should-retry": "false"}
     assert errors.TokenNotFound().headers == {}
 

@@ -357,6 +357,14 @@ class ListDeliveriesResult(AnswerModel):
     pagination: DeliveryPagination
 
 
+class DeleteWaitpointTokenResponse(AnswerModel):
+    success: Literal[True]
+    keptDelivery: RecordedDelivery = _optional(
+        "The recorded delivery that settled the token, or the one that was sent again to settle it. It stays, since it has "
+        "settled another token, too. Absent if none is left."
+    )
+
+
 class DeleteDeliveryResponse(AnswerModel):
     success: Literal[True]
 

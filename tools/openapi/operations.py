@@ -191,6 +191,27 @@ OPERATIONS = (
         body=RequestBody({"timeout": "7d"}, MoveDeadlineRequest, required=True),
         scope="create",
     ),
+    ours(
+        "DELETE",
+        TOKEN,
+        "delete_waitpoint_token_v1",
+        "Delete a token",
+        "Deletes a token that has settled and whose runs have all been resumed, with its output, its page and answers, its "
+        "metadata, its notices, its `idempotencyKey`, and the recorded delivery that settled it with what its resends kept. "
+        "`force` first fails a token that waits with the error `WaitpointDeletedError`, which also needs the scope `complete`. "
+        "A token that is gone, or never was, is a success.",
+        answers.DeleteWaitpointTokenResponse,
+        {
+            400: BAD_REQUEST,
+            404: Answer("This is no token's id."),
+            409: Answer(
+                "The token waits, or a run that waited for it has not been resumed. Nothing was deleted.",
+                headers=ENDED.headers,
+            ),
+        },
+        own_parameters=(query("force", "Whether to fail a token that waits.", "true", {"enum": ["true", "false", ""]}),),
+        scope="delete",
+    ),
     Operation(
         "POST",
         f"{TOKEN}/complete",

@@ -217,6 +217,7 @@ def test_an_unknown_token_is_not_found(fake: FakeWaitpoints, waitpoints: Waitpoi
     [
         (lambda fake, token: fake.client().extend(token, "7d"), "PATCH"),
         (lambda fake, token: fake.client().hand_over(token, add=["ed"]), "PATCH"),
+        (lambda fake, token: fake.client().delete(token), "DELETE"),
         (lambda fake, token: fake.client().create_public_token(token), "/auth/jwt"),
         (lambda fake, _: fake.client().endpoints.put("a", key="body.id", verify="none"), "/endpoints/a"),
         (lambda fake, _: fake.client().keys.list(), "/keys"),

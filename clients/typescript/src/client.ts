@@ -151,6 +151,16 @@ export class Waitpoints {
     return this.#change(token, { approvers: approvers as Schemas["MoveDeadlineRequest"]["approvers"] & object });
   }
 
+  /** Delete a token that has settled, with all that is stored about it. One that is gone already is a success.
+   *
+   * With `force`, what waits for it fails first. `keptDelivery` stays, since it has settled another token, too.
+   */
+  async delete(token: TokenOrId, options: { force?: boolean } = {}): Promise<Schemas["DeleteWaitpointTokenResponse"]> {
+    refuseUnknown(options, ["force"]);
+    const params = { path: path(token), query: options.force ? { force: "true" as const } : {} };
+    return this.#connection.send(this.api.DELETE("/api/v1/waitpoints/tokens/{waitpointId}", { params }));
+  }
+
   /** Wait until a token is completed, fails or times out. It reads the token ever less often: see `WaitOptions`. */
   async wait<Output = unknown>(token: TokenOrId, options: WaitOptions = {}): Promise<Result<Output>> {
     refuseUnknown(options, ["timeout", "poll", "signal"]);

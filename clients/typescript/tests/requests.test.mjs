@@ -212,6 +212,8 @@ test("each way to settle sends its own body", async () => {
   await waitpoints.failKey("order-1", "sold out", { code: "E1", ttl: "1h" });
   await waitpoints.extend("waitpoint_1", null);
   await waitpoints.handOver("waitpoint_1", { add: ["bo@example.com"], remove: ["ann"] });
+  await waitpoints.delete("waitpoint_1");
+  await waitpoints.delete("waitpoint_1", { force: true });
   assert.deepEqual(
     requests.map(({ method, url, body }) => [method, url.replace("https://stack.example.com/api/v1/waitpoints/", ""), body]),
     [
@@ -223,6 +225,8 @@ test("each way to settle sends its own body", async () => {
       ["POST", "complete", { idempotencyKey: "order-1", error: { message: "sold out", code: "E1" }, idempotencyKeyTTL: "1h" }],
       ["PATCH", "tokens/waitpoint_1", { timeout: null }],
       ["PATCH", "tokens/waitpoint_1", { approvers: { add: ["bo@example.com"], remove: ["ann"] } }],
+      ["DELETE", "tokens/waitpoint_1", null],
+      ["DELETE", "tokens/waitpoint_1?force=true", null],
     ],
   );
 });

@@ -8,7 +8,7 @@ from waitpoints.errors import Forbidden, NameOutsideTag, OutsideTag
 
 NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`api_keys`)
 
-type Action = Literal["create", "complete", "read", "notify", "endpoints", "deliveries"]
+type Action = Literal["create", "complete", "read", "notify", "delete", "endpoints", "deliveries"]
 """What a named key may be allowed to do. The root key may do everything."""
 
 

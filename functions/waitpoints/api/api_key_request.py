@@ -15,8 +15,8 @@ from waitpoints.unknown_names import shown
 UNTAGGED: Action = "endpoints"  # it covers all endpoints
 _DAY = 86_400_000  # milliseconds
 _ACCEPTED = (
-    'expected "create", "complete", "read", "notify", "deliveries" or "endpoints", each at most once. All but the last may end '
-    f'in a colon and a tag, such as "create:team-a"; a tag has 1 to {MAX_TAG_LENGTH} characters'
+    'expected "create", "complete", "read", "notify", "delete", "deliveries" or "endpoints", each at most once. '
+    f'All but the last may end in a colon and a tag, such as "create:team-a"; a tag has 1 to {MAX_TAG_LENGTH} characters'
 )
 
 

@@ -8,7 +8,7 @@ from waitpoints import errors, idempotency_key, json_text, timeouts
 from waitpoints.errors import InvalidRequest
 from waitpoints.token import FAILED_CODE, FAILED_ERROR, IdempotencyKey, TokenError
 from waitpoints.unknown_names import refuse_unknown
-from waitpoints.waiter_result import REFUSED_ERROR, TIMEOUT_ERROR
+from waitpoints.waiter_result import DELETED_ERROR, REFUSED_ERROR, TIMEOUT_ERROR
 
 FIELDS = ("data", "error")
 KEY_FIELDS = ("idempotencyKey", "idempotencyKeyTTL")
@@ -17,7 +17,11 @@ MAX_CODE = 128  # bytes of UTF-8
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)
 # Callers must not use the error names that the stack raises: a state's Retry could not tell the two apart.
 # AWS's own names contain a dot (States.Timeout, Lambda.Unknown), which _NAME excludes.
-_RESERVED = {name for name, value in vars(errors).items() if isinstance(value, type)} | {TIMEOUT_ERROR, REFUSED_ERROR}
+_RESERVED = {name for name, value in vars(errors).items() if isinstance(value, type)} | {
+    TIMEOUT_ERROR,
+    REFUSED_ERROR,
+    DELETED_ERROR,
+}
 
 
 def parse(members: Mapping[str, str], *, ignore_unknown: bool = False) -> str | TokenError | None:

@@ -11,7 +11,7 @@ the doctor pass over them.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.items import primary_key
@@ -69,6 +69,10 @@ class EndpointStore:
         items = self._table.query("id = :partition AND #item > :after", values, Limit=size + 1).items
         found = [_endpoint(item) for item in items]
         return found[:size], found[size - 1].name if len(found) > size else None
+
+    def every(self) -> Iterator[Endpoint]:
+        """Yield all endpoints, in as many calls as needed."""
+        return map(_endpoint, self._table.read_all(PARTITION))
 
     def secret_ids(self) -> frozenset[str]:
         """Return the secret ids of all endpoints, in as many calls as needed."""

@@ -85,6 +85,8 @@ IS_WAITING = "#status = :waiting"
 IS_OF_THIS_VERSION = "(attribute_not_exists(sinceVersion) OR sinceVersion <= :version)"  # of every change to a waiting token
 NOT_DUE = "(attribute_not_exists(timeoutAt) OR timeoutAt > :now)"
 IS_DUE = "timeoutAt <= :now"
+IS_SETTLED = "attribute_exists(completedAt) AND #status <> :waiting"
+WAITERS_AS_READ = "waiterCount = :waitersAsRead"
 HAS_ROOM = "waiterCount < :maxWaiters"
 IS_NEW_WAITER = "attribute_not_exists(waiters.#waiter)"
 KEY_HAS_EXPIRED = "keyExpiresAt <= :now"  # TTL deletes hours late, so compare with the clock
@@ -121,10 +123,12 @@ MAY_BE_CHANGED = f"{IS_WAITING} AND {IS_OF_THIS_VERSION}"
 MAY_BE_COMPLETED = f"{MAY_BE_CHANGED} AND {NOT_DUE}"
 MAY_BE_TIMED_OUT = f"{MAY_BE_CHANGED} AND {IS_DUE}"
 MAY_TAKE_WAITER = f"{MAY_BE_COMPLETED} AND {HAS_ROOM} AND {IS_NEW_WAITER}"
+MAY_BE_DELETED = f"{IS_SETTLED} AND {WAITERS_AS_READ}"
 
 
 class Store:
-    """Tokens in one DynamoDB table. Each method makes one call, except the list of undelivered tokens and `keep_longer`.
+    """Tokens in one DynamoDB table. Each method makes one call, except the list of undelivered tokens, `keep_longer` and
+    `delete_beside`.
     A transaction that conflicts is retried.
     """
 
@@ -240,6 +244,32 @@ class Store:
         others: Any = {"Delete": self._table.delete_request(primary_key(token_id, OTHERS))}
         unclaimed = self._table.delete_request(primary_key(token_id, TOKEN), IS_UNCLAIMED)
         return self._table.write_together({"Delete": unclaimed}, others) is None
+
+    def delete(self, token: Token, *, holds_key: bool) -> bool:
+        """Delete a settled token that has the waiters of `token`, and in the same transaction its key (invariant 8).
+
+        Returns False if it is gone, has not settled, or no longer `holds_key`.
+        """
+        values = {"waiting": StoredStatus.WAITING, "waitersAsRead": len(token.waiters)}
+        if not holds_key:
+            return self._table.delete(primary_key(token.id, TOKEN), MAY_BE_DELETED, **values)
+        assert token.idempotency_key is not None, "it holds one"
+        key = key_primary_key(IdempotencyKey(token.idempotency_key))
+        deleted = self._table.delete_request(primary_key(token.id, TOKEN), MAY_BE_DELETED, **values)
+        released = self._table.delete_request(key, IS_ATTACHED, tokenId=token.id)
+        try:
+            return self._table.write_together({"Delete": deleted}, {"Delete": released}) is None
+        except self._table.client.exceptions.TransactionCanceledException as error:
+            reasons: Any = error.response["CancellationReasons"]
+            if reasons[1]["Code"] == "ConditionalCheckFailed":
+                return False
+            raise
+
+    def delete_beside(self, token_id: str) -> bool:
+        """Delete what is stored beside a token that is gone, and its mark. Returns False if AWS has left some."""
+        kinds = [it["item"] for it in self._table.query("id = :id", {"id": token_id}).items if it["item"] != TOKEN]
+        keys = [*(primary_key(token_id, kind) for kind in kinds), primary_key(UNDELIVERED, token_id)]
+        return self._table.delete_together(keys) == len(keys)
 
     def get(self, token_id: str) -> Token:
         """The token with its replies and its other deliveries, read consistently. Raises TokenNotFound."""

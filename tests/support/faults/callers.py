@@ -137,6 +137,9 @@ class Callers(Aws):
         """Give a token another timeout, or none. The answer has one of these statuses."""
         return self._ask("PATCH", path_of(token), {"timeout": timeout}, *statuses)
 
+    def delete_token(self, token: dict[str, Any], query: str = "") -> None:
+        self._ask("DELETE", f"{path_of(token)}{query}", None, 200)
+
     def hand_over(self, token: dict[str, Any], add: Sequence[Any], remove: Sequence[str], *statuses: int) -> bool:
         """Change who may answer a token's page, and note their links. The answer has one of these statuses."""
         answer = self._ask("PATCH", path_of(token), {"approvers": {"add": add, "remove": remove}}, *statuses)

@@ -191,6 +191,8 @@ def _actions(service: str, operation: str, parameters: Mapping[str, Any]) -> lis
         case "dynamodb":
             index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
             return [(f"dynamodb:{operation}", f"arn:aws:dynamodb:{HERE}:table/{parameters['TableName']}{index}")]
+        case "s3" if operation == "ListObjectsV2":
+            return [("s3:ListBucket", f"arn:aws:s3:::{parameters['Bucket']}")]
         case "s3":
             action = "s3:GetObject" if operation == "HeadObject" else f"s3:{operation}"
             return [(action, f"arn:aws:s3:::{parameters['Bucket']}/{parameters['Key']}")]

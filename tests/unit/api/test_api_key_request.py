@@ -72,7 +72,7 @@ REFUSED: list[tuple[Any, type[InvalidApiKey | InvalidRequest], tuple[str, ...]]]
         (
             {**JOB, "scopes": texts},
             InvalidApiKey,
-            (f'Invalid scopes: {reason}; expected "create", "complete", "read", "notify", "deliveries" or',),
+            (f'Invalid scopes: {reason}; expected "create", "complete", "read", "notify", "delete", "deliveries" or',),
         )
         for texts, reason in (
             ([], "none is given"),

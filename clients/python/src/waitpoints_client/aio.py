@@ -117,6 +117,10 @@ class AsyncWaitpoints:
         """As `Waitpoints.hand_over`."""
         return await self.send(calls.hand_over(token, add, remove))
 
+    async def delete(self, token: TokenOrId, *, force: bool = False) -> models.RecordedDelivery | None:
+        """As `Waitpoints.delete`."""
+        return await self.send(calls.delete(token, force=force))
+
     async def complete(self, token: TokenOrId, data: Any = ABSENT) -> models.Completion:
         """As `Waitpoints.complete`."""
         return await self.send(calls.complete(token, data))

@@ -118,6 +118,17 @@ def hand_over(token: TokenOrId, add: Sequence[str | ApproverOptions], remove: Se
     )
 
 
+def delete(token: TokenOrId, *, force: bool) -> Call[models.RecordedDelivery | None]:
+    """Delete a token."""
+    return Call("DELETE", _path(token), _kept_delivery, {"force": "true"} if force else {})
+
+
+def _kept_delivery(answer: httpx.Response) -> models.RecordedDelivery | None:
+    _nothing(answer)
+    kept = answer.json().get("keptDelivery")
+    return None if kept is None else models.RecordedDelivery.model_validate(kept)
+
+
 def complete(token: TokenOrId, data: Any) -> Call[models.Completion]:
     """Complete a token with `data`, or with no output if it is ABSENT."""
     return Call("POST", f"{_path(token)}/complete", _completion, body=_data(data))

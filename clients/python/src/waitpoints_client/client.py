@@ -138,6 +138,15 @@ class Waitpoints:
         """
         return self.send(calls.hand_over(token, add, remove))
 
+    def delete(self, token: TokenOrId, *, force: bool = False) -> models.RecordedDelivery | None:
+        """Delete a token that has settled, with all that is stored about it. One that is gone already is a success.
+
+        With `force`, a token that waits is failed first: what waits for it gets "WaitpointDeletedError". Returns the recorded
+        delivery that settled it if that stays, since it has settled another token, too. Raises ConflictError if the token
+        waits, or not all that waited has been resumed.
+        """
+        return self.send(calls.delete(token, force=force))
+
     def complete(self, token: TokenOrId, data: Any = ABSENT) -> models.Completion:
         """Complete a token with `data`: any value that JSON has. Without `data` it has no output.
 

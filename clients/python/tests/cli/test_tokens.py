@@ -625,3 +625,9 @@ class TestUrl:
             1,
             f"Error: No browser could be started, so open it yourself: {token.url}\n",
         )
+
+
+def test_delete_asks_first_and_may_force(asked: Callable[..., list[str]], run: Run) -> None:
+    assert run("delete", "waitpoint_1", input="n\n").exit_code == 1
+    assert asked("delete", "waitpoint_1", input="y\n") == ["DELETE /waitpoints/tokens/waitpoint_1"]
+    assert asked("delete", "waitpoint_1", "--force", "-y") == ["DELETE /waitpoints/tokens/waitpoint_1?force=true"]

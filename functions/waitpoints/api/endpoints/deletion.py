@@ -8,7 +8,7 @@ from waitpoints.complete_by_key import is_own
 from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.errors import TryAgain
 from waitpoints.recorded_delivery import RecordedDelivery
-from waitpoints.token import CompletedBy, Source
+from waitpoints.token import CompletedBy, Source, Token
 from waitpoints.wiring import services
 
 AT_ONCE = 100  # deliveries of a shard
@@ -19,14 +19,11 @@ def delete(endpoint: Endpoint, delivery: RecordedDelivery, has_time: Callable[[]
 
     The delivery is deleted last, as who repeats a request that failed finds none any more.
     """
-    found = [delivery]
-    for one in found:  # which grows
-        found += services.deliveries.resends(endpoint.secret_id, one.id)
-    for one in reversed(found):
+    for one in reversed(with_resends(endpoint, delivery)):
         if not has_time():
             raise TryAgain("The delivery has many resends. Send the same request again")
-        if one.kind is None:
-            _withdraw_unfinished(endpoint, one)
+        if one.kind is None and (token := find_settled(endpoint, one)):
+            services.completions_by_key.withdraw(token.id)
         withdraw(one)
         deleted = services.deliveries.delete(endpoint.secret_id, one.id)
         if deleted is not None and one.kind is None:
@@ -34,6 +31,14 @@ def delete(endpoint: Endpoint, delivery: RecordedDelivery, has_time: Callable[[]
         for late in services.deliveries.resends(endpoint.secret_id, one.id):
             delete(endpoint, late, has_time)
         services.deliveries.forget_resends(one.id)
+
+
+def with_resends(endpoint: Endpoint, delivery: RecordedDelivery) -> list[RecordedDelivery]:
+    """Return a delivery, its resends and theirs."""
+    found = [delivery]
+    for one in found:  # which grows
+        found += services.deliveries.resends(endpoint.secret_id, one.id)
+    return found
 
 
 def withdraw(delivery: RecordedDelivery) -> None:
@@ -68,15 +73,21 @@ def delete_all(endpoint: Endpoint, has_time: Callable[[], bool]) -> tuple[int, b
     return sum(deleted for deleted, _ in results), all(done for _, done in results)
 
 
-def _withdraw_unfinished(endpoint: Endpoint, delivery: RecordedDelivery) -> None:
-    """Also of a function that failed after it had completed the key, so that the delivery is still pending."""
+def find_settled(endpoint: Endpoint, delivery: RecordedDelivery) -> Token | None:
+    """Return the token that a delivery has settled or made, also if its function failed before the delivery was finished."""
+    if delivery.kind is not None or delivery.token_id is not None:
+        token = services.tokens.find_or_none(delivery.token_id) if delivery.token_id else None
+    else:
+        token = _find_by_key(endpoint, delivery)
+    by = CompletedBy(source=Source.ENDPOINT, record=delivery.id)
+    return token if token is not None and is_own(token.outcome, by) else None
+
+
+def _find_by_key(endpoint: Endpoint, delivery: RecordedDelivery) -> Token | None:
     from waitpoints.api.endpoints.evaluation import Evaluated, Evaluation
 
     contents = services.deliveries.contents(endpoint.secret_id, delivery.id)
     if contents is None:
-        return
+        return None
     result = Evaluation(endpoint, contents.body, contents.headers, contents.raw_query).result
-    token = services.completions_by_key.find_token(result.key) if isinstance(result, Evaluated) else None
-    by = CompletedBy(source=Source.ENDPOINT, record=delivery.id)
-    if token is not None and token.early_until is not None and is_own(token.outcome, by):
-        services.completions_by_key.withdraw(token.id)
+    return services.completions_by_key.find_token(result.key) if isinstance(result, Evaluated) else None

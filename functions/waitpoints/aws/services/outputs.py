@@ -29,6 +29,8 @@ class BucketClient(Protocol):
 
     def delete_object(self, *, Bucket: str, Key: str) -> object: ...
 
+    def list_objects_v2(self, *, Bucket: str, Prefix: str) -> Any: ...
+
     def head_object(self, *, Bucket: str, Key: str) -> object: ...
 
     def generate_presigned_url(self, ClientMethod: str, Params: Any, ExpiresIn: int) -> str: ...
@@ -70,6 +72,12 @@ class Outputs:
         """Delete what no token refers to any more."""
         if output.stored_at is not None:
             self._client.delete_object(Bucket=self.bucket, Key=output.stored_at)
+
+    def delete_all(self, token_id: str) -> None:
+        """Delete every output that was stored for a token, also by completions that lost a race."""
+        while found := self._client.list_objects_v2(Bucket=self.bucket, Prefix=f"{token_id}/").get("Contents"):
+            for it in found:
+                self._client.delete_object(Bucket=self.bucket, Key=it["Key"])
 
     def make_download_url(self, stored_at: str) -> str:
         """Return a presigned URL that is valid for LINK_LIFETIME. Raises OutputNotFound.

@@ -19,11 +19,12 @@ from waitpoints_client.cli.options import (
     Token,
     Verify,
     When,
+    Yes,
     add,
     argument,
     option,
 )
-from waitpoints_client.cli.problems import USAGE, CommandProblem, browse
+from waitpoints_client.cli.problems import USAGE, CommandProblem, browse, confirm
 from waitpoints_client.cli.settling import settle
 
 if TYPE_CHECKING:
@@ -217,6 +218,24 @@ def complete_key(
 
 
 @on_stack
+def delete(
+    waitpoints: "Waitpoints",
+    token: Token,
+    force: Annotated[bool, option("--force", help="First fail what waits for it, with WaitpointDeletedError.")] = False,
+    yes: Yes = False,
+) -> Printed:
+    """Delete a token that has settled.
+
+    Its output, page, answers, metadata, notices and key go with it, and the recorded delivery that settled it. A token that is
+    gone already is a success.
+    """
+    confirm(f"Delete {token}, with all that is stored about it?", yes=yes)
+    kept = waitpoints.delete(token, force=force)
+    note = f"{kept.id}, which {kept.endpoint} recorded, stays: it has settled another token, too." if kept else ""
+    return Printed({"success": True, **({"keptDelivery": kept} if kept else {})}, note=note)
+
+
+@on_stack
 def wait(
     waitpoints: "Waitpoints",
     token: Token,
@@ -297,4 +316,4 @@ def read_data(data: str | None, *, text: bool) -> Any:
 
 
 def add_to(program: typer.Typer) -> None:
-    add(program, (create, get, list_, extend, hand_over, complete, complete_key, fail, wait, url, open_), "Tokens")
+    add(program, (create, get, list_, extend, hand_over, complete, complete_key, fail, delete, wait, url, open_), "Tokens")

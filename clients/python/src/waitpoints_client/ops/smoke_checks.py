@@ -68,6 +68,7 @@ CHECKS = (
         "see TimersStoppedAlarm",
     ),
     _with_token("refuses a wrong callback hash", requests.refuses_a_wrong_hash, "do not use the stack: check SigningKey"),
+    _with_token("deletes a token", requests.deletes_a_token, f"check DeleteToken, its role and its route; {_LOGS}"),
     _with_token("takes a form", requests.takes_a_form, "check AcceptCallback, and any proxy that changes bodies"),
     _with_token(
         "accepts a signature",

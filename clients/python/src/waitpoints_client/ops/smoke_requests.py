@@ -37,6 +37,20 @@ def check_refused(status: int) -> str:
     return "401"
 
 
+def deletes_a_token(caller: Caller) -> str:
+    token = caller.create()
+    caller.post_callback(token, PAYLOAD)
+    path = f"{TOKENS}/{token['id']}"
+    answer = caller.request("DELETE", path, key=caller.api_key)
+    if answer.status == 405:
+        raise Skipped("the stack is of a version that has none")
+    expect(answer.status == 200, f"DELETE answered {answer.reason()}")
+    caller.tokens.remove(token["id"])
+    status = caller.request("GET", path, key=caller.api_key).status
+    expect(status == 404, f"GET answered {status} after it")
+    return "404 after it"
+
+
 def takes_a_form(caller: Caller) -> str:
     """API Gateway gives a form to its function in Base64."""
     token = caller.create()
