@@ -54,7 +54,7 @@ def canonical_line(message: str, **fields: Any) -> Iterator[None]:
 
 
 def _log(line: Mapping[str, Any]) -> None:
-    """Write a line as the logger does, without a record and its formatter: these take a sixth of what a callback takes here."""
+    """Write a line as the logger does, without its record and formatter, a fifth of a warm callback's time outside boto3."""
     if logger.log_level > logging.INFO:
         return
     seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)

@@ -334,8 +334,8 @@ class Keys:
     def create(self, name: str, scopes: Sequence[str], *, expires: Duration | None = None) -> models.CreatedKey:
         """Make a key for one program. Its `key` is in this answer alone.
 
-        A scope is create, complete, read, notify, deliveries or endpoints; all but the last may be for one tag, as in
-        create:team-a. `expires` is how long the key is good: a timedelta, whole seconds or a text such as "90d"; without it
+        A scope is create, complete, read, notify, delete, deliveries or endpoints; all but the last may be for one tag, as
+        in create:team-a. `expires` is how long the key is good: a timedelta, whole seconds or a text such as "90d"; without it
         for ever. Raises ConflictError if the name is taken, UnprocessableEntityError for a value that cannot be used.
         """
         return self._send(calls.create_key(name, scopes, expires))

@@ -14,7 +14,7 @@ from recorded_stack import RecordedStack
 from typer.testing import Result
 
 from waitpoints_client import PageOptions, Token, Waitpoints
-from waitpoints_client.cli import show, token_views
+from waitpoints_client.cli import show, stacks, token_views
 from waitpoints_client.cli.arguments import read_content
 from waitpoints_client.cli.problems import CommandProblem
 from waitpoints_client.cli.tokens import url_of
@@ -627,7 +627,17 @@ class TestUrl:
         )
 
 
-def test_delete_asks_first_and_may_force(asked: Callable[..., list[str]], run: Run) -> None:
-    assert run("delete", "waitpoint_1", input="n\n").exit_code == 1
+def test_delete_asks_first_and_may_force(asked: Callable[..., list[str]]) -> None:
+    assert asked("delete", "waitpoint_1", input="n\n") == []
     assert asked("delete", "waitpoint_1", input="y\n") == ["DELETE /waitpoints/tokens/waitpoint_1"]
     assert asked("delete", "waitpoint_1", "--force", "-y") == ["DELETE /waitpoints/tokens/waitpoint_1?force=true"]
+
+
+def test_delete_says_which_delivery_stays(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = {"id": "delivery_1", "endpoint": "orders", "kind": "completed", "createdAt": "2030-01-31T18:00:00Z", "size": 2}
+    answer = httpx.Response(200, json={"success": True, "keptDelivery": {**kept, "expiresAt": "2030-02-28T18:00:00Z"}})
+    transport = httpx.MockTransport(lambda _: answer)
+    monkeypatch.setattr(stacks, "find_client", lambda _: Waitpoints("https://a.test", "key", transport=transport))
+    assert json.loads(run("delete", "waitpoint_1", "--yes", "--json").stdout)["keptDelivery"]["id"] == "delivery_1"
+    said = "delivery_1, which orders recorded, stays: it has settled another token, too.\n"
+    assert run("delete", "waitpoint_1", "--yes").stderr == said

@@ -3,8 +3,10 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from itertools import repeat
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from waitpoints_client.ops import smoke_checks
+from waitpoints_client.ops import smoke_requests as requests
 from waitpoints_client.ops import smoke_upkeep as upkeep
 from waitpoints_client.ops import smoke_waits as waits
 from waitpoints_client.ops.caller import Caller, Pace, RawAnswer, Skipped, Unexpected
@@ -403,6 +406,24 @@ def test_what_is_wrong_is_named(check: Callable[[Caller], str], stack: FakeDeplo
     with pytest.raises(Unexpected) as failure:
         check(caller(stack))
     assert str(failure.value).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "says"),
+    [((200, 404), None), ((200, 200), "GET answered 200 after it"), ((500,), "DELETE answered 500"), ((405,), "has none")],
+)
+def test_a_deleted_token_is_gone_and_an_older_version_has_no_delete(
+    monkeypatch: pytest.MonkeyPatch, statuses: tuple[int, ...], says: str | None
+) -> None:
+    answers = map(RawAnswer, statuses, repeat(b""))
+    for name, answer in {"create": {"id": "waitpoint_2"}, "post_callback": None}.items():
+        monkeypatch.setattr(Caller, name, lambda *_, answer=answer: answer)
+    monkeypatch.setattr(Caller, "request", lambda *_, **__: next(answers))
+    asked = caller()
+    asked.tokens.append("waitpoint_2")
+    with pytest.raises((Unexpected, Skipped), match=says) if says else nullcontext():
+        requests.deletes_a_token(asked)
+    assert ("waitpoint_2" in asked.tokens) == (statuses[0] != 200)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def create(
             "--scope",
             "-s",
             metavar="SCOPE",
-            help="create, complete, read, notify, deliveries or endpoints; or create:TAG. Repeat it.",
+            help="create, complete, read, notify, delete, deliveries or endpoints; or create:TAG. Repeat it.",
         ),
     ],
     expires: Annotated[
