@@ -13,13 +13,13 @@ MOST_WORDS = 43_925
 Whoever needs more may raise it, and says why in the commit.
 """
 
-MOST_TEST_LINES = 94_780
+MOST_TEST_LINES = 94_860
 """The limit of all tests with their support. Prove a fact at the lowest level, once, before you raise it."""
 
 BESIDES = {
     "clients/cdk/README.md": 400,
     "clients/typescript/README.md": 400,
-    "docs/agents.md": 925,
+    "docs/agents.md": 950,
     "docs/internals/on-aws.md": 2_000,
     "docs/sign-in.md": 965,
 }

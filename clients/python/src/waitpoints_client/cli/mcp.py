@@ -30,6 +30,9 @@ def mcp(
     timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="When a question times out.")] = "7d",
     title: Annotated[str, typer.Option("--title", metavar="TEXT", help="Who asks: the title of each page.")] = "An agent asks",
     tag: Annotated[str | None, option("--tag", metavar="TAG", help="The tag that limits the API key.")] = None,
+    key_name: Annotated[
+        str | None, option("--key-name", metavar="NAME", help="The API key's name: what another key asked is not shown.")
+    ] = None,
     run: Annotated[
         str | None, option("--run", metavar="NAME", help="Whose questions they are. Default: this computer and folder.")
     ] = None,
@@ -50,7 +53,7 @@ def mcp(
     from waitpoints_client import AsyncWaitpoints
     from waitpoints_client.agents.questions import Questions
 
-    questions = Questions(AsyncWaitpoints(*stacks.find_address(stack)), run=run, title=title, **people)
+    questions = Questions(AsyncWaitpoints(*stacks.find_address(stack)), run=run, title=title, key_name=key_name, **people)
     if not notify and not people.get("sign_in"):
         show.note("Nobody is notified: give --notify, or open each question for a person, with `waitpoints open ID --as NAME`")
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # else the thread that reads standard input waits for its end
