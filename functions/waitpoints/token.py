@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 VERSION = 5  # the version of this code, whose tokens it may settle: 100 * major + minor
 SINCE = dict.fromkeys(("showAnswers", "language", "sameFields", "signIn", "maxAge", "needsFields"), 4)  # of a page
-SINCE |= {"outcome": 4, "signing": 4, "handOvers": 4}
+SINCE |= {"outcome": 4, "signing": 4, "handOvers": 4, "facts": 5, "numberFormat": 5, "timeZone": 5}
 """The first version that knows what a token uses, if not every version does. It is the token's `sinceVersion`."""
 MAX_WAITERS = 100  # of one token
 MAX_TAG_LENGTH = 128  # characters

@@ -19,6 +19,7 @@ from tools.openapi.requested_page import RequestedPage
 from tools.stack import ROOT
 from waitpoints import ids
 from waitpoints.api.page import field_checks, fields, page_checks
+from waitpoints.api.page.facts import amount_checks, fact_checks
 from waitpoints.approvers import LANGUAGES, Approver
 from waitpoints.token import Waiter, WaiterKind
 
@@ -177,6 +178,9 @@ class TestARequestedPage:
             ("RequestedPage", page_checks.PAGE.known),
             ("RequestedLink", page_checks.LINK.known),
             ("RequestedAction", page_checks.ACTION.known),
+            ("RequestedFact", fact_checks.FACT),
+            ("RequestedFacts", fact_checks.GROUP.known),
+            ("RequestedCurrency", amount_checks.CURRENCY.known),
             ("RequestedForm", fields.OF_FORM),
             ("RequestedField", {*fields.OF_ALL, *(keyword for its in fields.KEYWORDS.values() for keyword in its)}),
             ("RequestedItems", fields.OF_ITEMS),

@@ -10,6 +10,9 @@ FILE: Final = CLIENT / "request_types.py"
 
 _NAMES: Final = {  # a type comes after those that it has
     "RequestedLink": "Link",
+    "RequestedCurrency": "Currency",
+    "RequestedFact": "Fact",
+    "RequestedFacts": "FactGroup",
     "RequestedAction": "Action",
     "Approver": "ApproverOptions",
     "RequestedEscalation": "EscalateOptions",

@@ -33,6 +33,30 @@ class RequestedLink(AnswerModel):
     label: Text = _optional("By default the URL.")
 
 
+class RequestedCurrency(AnswerModel):
+    """An amount of money."""
+
+    currency: str = Field(description='A code of ISO 4217, such as "USD".', pattern="^[A-Z]{3}$")
+
+
+class RequestedFact(AnswerModel):
+    """What a person should know: a label and a value."""
+
+    label: Text
+    value: Text | float = Field(description='A text, a number, or a decimal text such as "1500.00".')
+    format: Literal["number", "percent", "date", "instant", "link"] | RequestedCurrency = _optional(
+        "How the value is written. Without it, as a text, or as a number."
+    )
+    kind: Text = _optional('What a link leads to, such as "PDF, 120 KB".')
+
+
+class RequestedFacts(AnswerModel):
+    """Facts with a title."""
+
+    title: Text
+    facts: list[RequestedFact]
+
+
 class RequestedAction(AnswerModel):
     """A button of a page."""
 
@@ -65,7 +89,9 @@ class RequestedField(AnswerModel):
     title: Text = _optional("What the person sees. By default the field's name.")
     description: Text = _optional("An explanation below the title.")
     default: Any = _optional("What the form shows at first.")
-    format: Literal["textarea", "date", "email"] = _optional("Of a string.")
+    format: Literal["textarea", "date", "email", "number", "percent"] | RequestedCurrency = _optional(
+        "Of a string: textarea, date or email. Of a number: how it is written."
+    )
     minLength: int = _optional("Of a string.")
     maxLength: int = _optional("Of a string.")
     pattern: str = _optional("Of a string. The page does not show it.")
@@ -107,6 +133,7 @@ class RequestedPage(AnswerModel):
 
     title: Text = Field(description="The question.")
     text: Text = _optional("Plain text.")
+    facts: list[RequestedFact] | list[RequestedFacts] = _optional("What is asked about.")
     links: list[RequestedLink] = _optional("They open in a new tab.")
     actions: list[RequestedAction] = _optional("The buttons. Without them, there is one with the id `submit`.")
     fields: RequestedForm = _optional("What the person fills in.")

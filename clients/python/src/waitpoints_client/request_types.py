@@ -59,6 +59,32 @@ class Link(TypedDict):
     """By default the URL."""
 
 
+class Currency(TypedDict):
+    """An amount of money."""
+
+    currency: str
+    """A code of ISO 4217, such as "USD"."""
+
+
+class Fact(TypedDict):
+    """What a person should know: a label and a value."""
+
+    label: PageText
+    value: PageText | float
+    """A text, a number, or a decimal text such as "1500.00"."""
+    format: NotRequired[Literal["number", "percent", "date", "instant", "link"] | Currency]
+    """How the value is written. Without it, as a text, or as a number."""
+    kind: NotRequired[PageText]
+    """What a link leads to, such as "PDF, 120 KB"."""
+
+
+class FactGroup(TypedDict):
+    """Facts with a title."""
+
+    title: PageText
+    facts: Sequence[Fact]
+
+
 class Action(TypedDict):
     """A button of a page."""
 
@@ -133,8 +159,8 @@ class FormField(TypedDict, total=False):
     """An explanation below the title."""
     default: Any
     """What the form shows at first."""
-    format: Literal["textarea", "date", "email"]
-    """Of a string."""
+    format: Literal["textarea", "date", "email", "number", "percent"] | Currency
+    """Of a string: textarea, date or email. Of a number: how it is written."""
     minLength: int
     """Of a string."""
     maxLength: int
@@ -193,6 +219,8 @@ class PageOptions(TypedDict):
     """The question."""
     text: NotRequired[PageText]
     """Plain text."""
+    facts: NotRequired[Sequence[Fact] | Sequence[FactGroup]]
+    """What is asked about."""
     links: NotRequired[Sequence[Link]]
     """They open in a new tab."""
     actions: NotRequired[Sequence[Action]]

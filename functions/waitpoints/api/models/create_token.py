@@ -151,8 +151,8 @@ class CreateWaitpointTokenRequest(RequestModel):
     page: dict[str, Any] = Field(
         default=ABSENT,
         description=(
-            "What a person is shown who opens the callback URL: `title`, `text`, `links`, `actions`, `fields` (a JSON Schema "
-            "that is drawn as a form) and `confirm`. Only a POST of one of its actions completes the token, with "
+            "What a person is shown who opens the callback URL: `title`, `text`, `facts`, `links`, `actions`, `fields` (a JSON "
+            "Schema that is drawn as a form) and `confirm`. Only a POST of one of its actions completes the token, with "
             '`{"action", "fields"}`. Not together with `verify`, `completeWhen` or `payloadSchema`. `approvers` are who may '
             "answer, each once and by a link of their own, and `needs` of an action is how many must choose it; `requestedBy` "
             'is left out of them without `selfApproval`. `escalate`, `{"after", "to"}`, lets others answer, too, after a '

@@ -14,10 +14,18 @@ from waitpoints.errors import TokenNotFound
 from waitpoints.token import SINCE, HandOver, Token
 
 if TYPE_CHECKING:
+    from waitpoints.api.page.facts.values import Group
     from waitpoints.sign_in import SignInRule
 
 DEFAULT_ACTION = "submit"
-TRANSLATED = ("title", "text", "label", "description")  # members that may have a text for each language of the page
+TRANSLATED = (
+    "title",
+    "text",
+    "label",
+    "description",
+    "value",
+    "kind",
+)  # members that may have a text for each language of the page
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +73,13 @@ class Page:
     shows_answers: bool = True
     same_fields: tuple[str, ...] = ()
     sign_in: "SignInRule | None" = None
+    facts: "tuple[Group, ...]" = ()
 
     @property
     def since_version(self) -> int | None:
         """The first version that knows all its members, and so may settle its token. None: every version."""
-        names = chain(self.source, *self.source.get("actions", ()))
+        formats = ["numberFormat" for field in self.fields if field.number_format]
+        names = chain(self.source, formats, *self.source.get("actions", ()))
         return max((SINCE[name] for name in names if name in SINCE), default=None)
 
     def in_language(self, wanted: str) -> "Page":
@@ -128,7 +138,14 @@ def of(source: Mapping[str, Any], wanted: str = "", hand_overs: Sequence[HandOve
         shows_answers=value.get("showAnswers", True),
         same_fields=tuple(field.name for field in fields if same is True or field.name in same),
         sign_in=_sign_in(value) if isinstance(value.get("signIn"), dict) and "issuer" in value["signIn"] else None,
+        facts=_facts(value["facts"]) if "facts" in value else (),
     )
+
+
+def _facts(value: Sequence[Mapping[str, Any]]) -> "tuple[Group, ...]":
+    from waitpoints.api.page.facts import values
+
+    return values.of(value)
 
 
 def _sign_in(value: Mapping[str, Any]) -> "SignInRule":

@@ -1,6 +1,7 @@
 """Check the fields of a new page: that they can be drawn, and that a form can send an answer to each."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 from typing import Any, assert_never
@@ -60,6 +61,18 @@ _OF_KIND = {
     )
     for kind, keywords in fields.KEYWORDS.items()
 }
+
+
+def _number_format(_: Any) -> Shape:
+    """Only a field with a format loads what checks it."""
+    from waitpoints.api.page.facts.amount_checks import number_format
+
+    return number_format()
+
+
+_OF_KIND |= {
+    kind: replace(_OF_KIND[kind], known={**_OF_KIND[kind].known, "format": Chosen(_number_format)}) for kind in fields.NUMBERS
+}
 _NO_FORMAT = Fitting(lambda _: False, f"expected {', '.join(fields.FORMATS)}, or no format")
 
 
@@ -100,8 +113,9 @@ def check_fields(form: Mapping[str, Any], loaded: tuple[Field, ...]) -> None:
     """
     if not form["properties"].keys() >= {*form.get("required", ())}:
         raise InvalidPage(f"{_PATH}.required", _REQUIRED.expected)
+    properties = form["properties"] | {field.name: field.schema for field in loaded if field.number_format}
     try:
-        payload_schema.check_schema(form)
+        payload_schema.check_schema({**form, "properties": properties})
     except InvalidPayloadSchema as error:
         raise InvalidPage(_PATH, error.message.removeprefix("Invalid payloadSchema").lstrip(": ")) from None
     for field in loaded:

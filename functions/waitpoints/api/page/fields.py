@@ -5,7 +5,7 @@ text          {"type": "string"}                                          a stri
 long text     {"type": "string", "format": "textarea"}                    a string; its line breaks are line feeds
 date          {"type": "string", "format": "date"}                        a string, YYYY-MM-DD
 e-mail        {"type": "string", "format": "email"}                       a string
-number        {"type": "number"}                                          a number: "3.0" is 3, "1e3" is 1000
+number        {"type": "number"}; "format": {"currency": "USD"}          a number: "3.0" is 3, "1e3" is 1000
 integer       {"type": "integer"}                                         a whole number: "3.0" is 3, "1e3" is 1000
 yes or no     {"type": "boolean"}; "const": true must be ticked           true or false
 one of        {"enum": [...]}, or {"oneOf": [{"const", "title"}, ...]}    the string or number of the choice
@@ -47,7 +47,7 @@ class Kind(StrEnum):
     SEVERAL_OF = "several of"
 
 
-_NUMBERS = (Kind.NUMBER, Kind.INTEGER)
+NUMBERS = (Kind.NUMBER, Kind.INTEGER)
 FORMATS = {"textarea": Kind.LONG_TEXT, "date": Kind.DATE, "email": Kind.EMAIL}
 TYPES = {"number": Kind.NUMBER, "integer": Kind.INTEGER, "boolean": Kind.YES_NO, "array": Kind.SEVERAL_OF}
 LONGEST = {Kind.TEXT: MAX_TEXT, Kind.LONG_TEXT: MAX_TEXT, Kind.EMAIL: MAX_EMAIL}  # of each kind without maxLength
@@ -60,8 +60,8 @@ KEYWORDS = {
     Kind.LONG_TEXT: ("format", *_OF_TEXTS),
     Kind.DATE: ("format",),
     Kind.EMAIL: ("format", *_OF_TEXTS),
-    Kind.NUMBER: OF_NUMBERS,
-    Kind.INTEGER: OF_NUMBERS,
+    Kind.NUMBER: ("format", *OF_NUMBERS),
+    Kind.INTEGER: ("format", *OF_NUMBERS),
     Kind.YES_NO: ("const",),
     Kind.ONE_OF: ("enum", "oneOf"),
     Kind.SEVERAL_OF: ("items", "minItems", "maxItems", "uniqueItems"),
@@ -84,7 +84,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`schema` is the field's own JSON Schema, with the length that is accepted without maxLength."""
+    """`schema` is the field's own JSON Schema, with the length that is accepted without maxLength.
+
+    `number_format` is how its numbers are written, see `amounts`; JSON Schema's `format` is a text, so `schema` lacks it.
+    """
 
     name: str
     kind: Kind
@@ -93,11 +96,12 @@ class Field:
     description: str
     required: bool
     choices: tuple[Choice, ...] = ()
+    number_format: Any = None
 
     @property
     def is_number(self) -> bool:
         """Whether a person types it as a number. A choice among numbers is not typed."""
-        return self.kind in _NUMBERS
+        return self.kind in NUMBERS
 
     @property
     def must_be_ticked(self) -> bool:
@@ -124,12 +128,14 @@ class Problem:
     """Why a value is not accepted: the name of a sentence in `words`, and the limit in it. Has nothing of the value.
 
     `others` is what others have entered, as the reader's page writes it. `expected` is for a program that sent another type.
+    `format` is how the field's numbers are written.
     """
 
     word: str
     limit: int | float | None = None
     others: str | None = None
     expected: str | None = None
+    format: Any = None
 
     @property
     def is_missing(self) -> bool:
@@ -147,7 +153,11 @@ def of_schema(form: Mapping[str, Any]) -> tuple[Field, ...]:
 def _field(name: str, kind: Kind, schema: Mapping[str, Any], required: bool) -> Field:
     choices = choices_of(schema["items"] if kind is Kind.SEVERAL_OF else schema)
     limited = {"maxLength": LONGEST[kind], **schema} if kind in LONGEST else schema
-    return Field(name, kind, limited, schema.get("title", name), schema.get("description", ""), required, choices)
+    number_format = schema.get("format") if kind in NUMBERS else None
+    if number_format is not None:
+        limited = {name: value for name, value in schema.items() if name != "format"}
+    title, description = schema.get("title", name), schema.get("description", "")
+    return Field(name, kind, limited, title, description, required, choices, number_format)
 
 
 def choices_of(schema: Mapping[str, Any]) -> tuple[Choice, ...]:
@@ -203,7 +213,7 @@ def problem(field: Field, value: Any) -> Problem | None:
     if found:
         limit = field.schema.get(found.keyword)
         is_limit = isinstance(limit, (int, float)) and not isinstance(limit, bool)
-        return Problem(PROBLEMS.get(found.keyword, "invalid"), limit if is_limit else None)
+        return Problem(PROBLEMS.get(found.keyword, "invalid"), limit if is_limit else None, format=field.number_format)
     if field.kind is Kind.SEVERAL_OF and len(set(value)) < len(value):
         return Problem("twice")
     if field.kind is Kind.DATE and not _is_date(value):
@@ -333,7 +343,7 @@ def is_empty(field: Field, value: Any) -> bool:
     """Whether a program's value is what a form sends for a field that was not filled in."""
     if field.kind is Kind.SEVERAL_OF:
         return bool(value == [])
-    return isinstance(value, str) and not value.strip() and field.kind not in (Kind.YES_NO, *_NUMBERS)
+    return isinstance(value, str) and not value.strip() and field.kind not in (Kind.YES_NO, *NUMBERS)
 
 
 def _is_date(text: str) -> bool:

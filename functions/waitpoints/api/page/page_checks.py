@@ -1,7 +1,7 @@
 """The create field `page`: what a person is shown behind a callback URL.
 
 {"title", "text", "links": [{"label", "url"}], "actions": [{"id", "label", "style", "needs", "needsFields"}],
- "fields": {JSON Schema}, "confirm", "language"}
+ "fields": {JSON Schema}, "facts": see `fact_checks`, "confirm", "language"}
 
 With `language`, each title, text, label and description may be an object that has a text for each of these languages.
 Who may answer: see `approver_checks`. When they are asked again: see `reminder_checks`.
@@ -51,6 +51,13 @@ def _form(_: Any) -> Shape:
     return FORM
 
 
+def _facts(_: Any) -> Shape:
+    """Only a page with facts loads what checks them."""
+    from waitpoints.api.page.facts.fact_checks import FACTS
+
+    return FACTS
+
+
 def _is(pattern: re.Pattern[str], longest: int) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and len(value) <= longest and pattern.fullmatch(value) is not None
 
@@ -89,6 +96,7 @@ PAGE = Members(
         "text": Text(MAX_TEXT, 0),
         "links": Items(LINK, MAX_LINKS),
         "actions": Items(ACTION, MAX_ACTIONS, 1),
+        "facts": Chosen(_facts),
         "fields": Chosen(_form),
         "confirm": FLAG,
         "remind": REMINDERS,
@@ -140,6 +148,7 @@ def _check_all_visible(page: Page) -> None:
     shown = [("page.title", page.title)]
     shown += [(f"page.links[{at}].label", link.label) for at, link in enumerate(page.links)]
     shown += [(f"page.actions[{at}].label", action.label) for at, action in enumerate(page.actions) if action.label]
+    shown += [("page.facts", text) for group in page.facts for text in group.labels()]
     shown += [("page.approvers", person.shown) for person in (page.approval.everybody() if page.approval else ())]
     for at, link in enumerate(page.links):
         if any(category(character) in UNSEEN for character in link.url):

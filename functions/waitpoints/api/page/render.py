@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import quote
 
 from waitpoints import json_text
@@ -22,6 +22,9 @@ from waitpoints.api.page.progress import Account, Progress, Row, ending
 from waitpoints.api.page.theme import Theme, isolated, sheet, source
 from waitpoints.token import Completed, Outcome, Token
 from waitpoints.wiring import services
+
+if TYPE_CHECKING:
+    from waitpoints.api.page.facts.values import Fact, Group
 
 MAX_ANSWER = 6_000_000  # bytes of a document as JSON: Lambda answers 6 MiB at most, headers included
 MOST_BYTES = 12  # that a character takes in JSON. So only a large document is encoded to be measured
@@ -323,8 +326,24 @@ def _question(theme: Theme, page: Page, token: Token | None, progress: Progress 
         Element("h1", page.title, dir="auto"),
         _facts(theme, token, progress) if token else None,
         Element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
+        [_group_of_facts(theme, group) for group in page.facts],
         Element("ul", links, class_="links", aria_label=theme["links"]) if links else None,
     )
+
+
+def _group_of_facts(theme: Theme, group: "Group") -> Markup:
+    rows = [Element("div", Element("dt", fact.label, dir="auto"), _value(theme, fact)) for fact in group.facts]
+    return Fragment(Element("h2", group.title, dir="auto") if group.title else None, Element("dl", rows))
+
+
+def _value(theme: Theme, fact: "Fact") -> Markup:
+    from waitpoints.api.page.facts import values
+
+    text = values.written(theme.language, fact)
+    if fact.url is None:
+        return Element("dd", text, dir="auto")
+    kind = Element("span", Element("bdi", fact.kind), class_="muted") if fact.kind else None
+    return Element("dd", _link(theme, Link(text, fact.url)), Markup("<br>") if kind else None, kind)
 
 
 def _greeting(theme: Theme, progress: Progress | None) -> Markup | None:
@@ -496,7 +515,7 @@ def _field(theme: Theme, at: int, field: Field, texts: Sequence[str], problem: P
         )
         return Element("div", box, hint, error, class_=f"field box{invalid}")
     optional = None if field.required else Element("span", f" ({theme['optional']})", class_="optional")
-    title = Fragment(Element("bdi", field.title), optional)
+    title = Fragment(Element("bdi", field.title), _unit(field), optional)
     if kind := _group(field):
         choices = _choices(f"f{at}", kind, field, texts)
         legend = Element("legend", title)
@@ -504,6 +523,16 @@ def _field(theme: Theme, at: int, field: Field, texts: Sequence[str], problem: P
     control = _control(theme, field, texts[0] if texts else "", problem, id=f"f{at}", **shared)
     label = Element("label", title, for_=f"f{at}")
     return Element("div", label, hint, limit, error, control, class_=f"field{invalid}")
+
+
+def _unit(field: Field) -> Markup | None:
+    """The currency or the percent sign beside the title of a field."""
+    if field.number_format is None:
+        return None
+    from waitpoints.api.page.facts import amounts
+
+    unit = amounts.unit(field.number_format)
+    return Element("span", f" ({unit})", class_="optional") if unit else None
 
 
 def _group(field: Field) -> str | None:

@@ -144,6 +144,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_many": "Choose at most {limit}.",
         "range": "{least} to {most}",
         "value": "Enter a value from {limit}.",
+        "up_to": "Up to {limit}.",
         "length": "Enter {limit} characters.",
         "count": "Choose {limit}.",
         "twice": "Choose each answer only once.",
@@ -270,6 +271,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_many": "Wählen Sie höchstens {limit}.",
         "range": "{least} bis {most}",
         "value": "Geben Sie einen Wert von {limit} ein.",
+        "up_to": "Bis zu {limit}.",
         "length": "Geben Sie {limit} Zeichen ein.",
         "count": "Wählen Sie {limit}.",
         "twice": "Wählen Sie jede Antwort nur einmal.",
@@ -393,6 +395,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_many": "Choisissez-en au plus {limit}.",
         "range": "de {least} à {most}",
         "value": "Saisissez une valeur {limit}.",
+        "up_to": "Jusqu’à {limit}.",
         "length": "Saisissez {limit} caractères.",
         "count": "Choisissez-en {limit}.",
         "twice": "Choisissez chaque réponse une seule fois.",
@@ -516,6 +519,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_many": "Elija como máximo {limit}.",
         "range": "de {least} a {most}",
         "value": "Escriba un valor {limit}.",
+        "up_to": "Hasta {limit}.",
         "length": "Escriba {limit} caracteres.",
         "count": "Elija {limit}.",
         "twice": "Elija cada respuesta una sola vez.",
@@ -640,6 +644,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_many": "{limit}個以内で選択してください。",
         "range": "{least}～{most}",
         "value": "{limit}の値を入力してください。",
+        "up_to": "{limit}まで。",
         "length": "{limit}文字で入力してください。",
         "count": "{limit}個選択してください。",
         "twice": "同じ回答は一度だけ選択してください。",
@@ -761,6 +766,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_many": "请最多选择 {limit} 项。",
         "range": "{least} 到 {most}",
         "value": "请输入 {limit} 之间的值。",
+        "up_to": "不超过 {limit}。",
         "length": "请输入 {limit} 个字符。",
         "count": "请选择 {limit} 项。",
         "twice": "每个答案只能选择一次。",
@@ -783,21 +789,25 @@ def language(accept_language: str, among: Sequence[str] = ()) -> str:
 
 
 def problem(language: str, problem: Problem) -> str:
-    return WORDS[language][problem.word].format(limit=number(language, problem.limit))
+    return WORDS[language][problem.word].format(limit=number(language, problem.limit, problem.format))
 
 
 _RANGES = {"value": ("too_small", "too_large"), "length": ("too_short", "too_long"), "count": ("too_few", "too_many")}
+_LEAST = 0.01  # up to which the least amount or percent goes without saying
 
 
 def limits(language: str, field: Field) -> str:
     """Return the sentences that say which answers a field takes. Empty if every one of its kind."""
-    found, words, sentences = _limits(field), WORDS[language], []
+    found, words, sentences, kind = _limits(field), WORDS[language], [], field.number_format
+    if kind and "too_large" in found and 0 <= found.get("too_small", 0) <= _LEAST:
+        found.pop("too_small", None)
+        sentences.append(words["up_to"].format(limit=number(language, found.pop("too_large"), kind)))
     for word, ends in _RANGES.items():
         if found.keys() >= {*ends}:
-            least, most = (number(language, found.pop(end)) for end in ends)
+            least, most = (number(language, found.pop(end), kind) for end in ends)
             both = words["range"].format(least=least, most=most)
             sentences.append(words[word].format(limit=most if least == most and word != "value" else both))
-    return " ".join(sentences + [problem(language, Problem(word, limit)) for word, limit in found.items()])
+    return " ".join(sentences + [problem(language, Problem(word, limit, format=kind)) for word, limit in found.items()])
 
 
 def _limits(field: Field) -> dict[str, int | float]:
@@ -821,8 +831,13 @@ def colon(language: str) -> str:
     return _COLONS.get(language, ": ")
 
 
-def number(language: str, value: float | Decimal | str | None) -> str:
-    """Return a number as the language writes it."""
+def number(language: str, value: float | Decimal | str | None, format_: Any = None) -> str:
+    """Return a number as the language writes it, or as a format says. One that is too long for it is written plainly."""
+    if format_ is not None and value is not None:
+        from waitpoints.api.page.facts import amounts
+
+        if text := amounts.written(language, value, format_, decimal(language)):
+            return text
     return fields.written_number(value, decimal(language))
 
 
@@ -833,7 +848,7 @@ def value(language: str, field: Field, value: Any) -> str:
     if isinstance(value, bool):
         return WORDS[language]["yes" if value else "no"]
     if field.is_number:
-        return number(language, value)
+        return number(language, value, field.number_format)
     if field.kind is fields.Kind.DATE:
         return day(language, date.fromisoformat(value))
     titles = {choice.value: choice.title for choice in field.choices}

@@ -72,7 +72,7 @@ class TestWords:
     def test_every_problem_has_a_sentence(self) -> None:
         sources = [Path(module.__file__ or "").read_text() for module in (page_fields, page_form)]
         named = re.findall(r'Problem\("(\w+)"', "".join(sources))
-        words = {*named, *page_fields.PROBLEMS.values(), *(kind.value for kind in page_fields._NUMBERS)}
+        words = {*named, *page_fields.PROBLEMS.values(), *(kind.value for kind in page_fields.NUMBERS)}
         assert {"date", "unreadable", "too_long", "integer"} <= words
         for word in words:
             for language in page_words.WORDS:
