@@ -120,6 +120,7 @@ page.actions      | page                  |         |                           
 page.fields       | page                  |         |                                     |         | a rule
 page.confirm      | page                  |         |                                     |         | a rule
 page.language     | page                  |         |                                     |         | shown
+page.facts        | page                  |         |                                     |         | shown
 """
 """The options of a create, and the answer to one without what it needs, or beside what it excludes. An option that is only
 `shown` to a person changes nothing else, and is in no pair.
