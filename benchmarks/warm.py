@@ -14,9 +14,7 @@ from benchmarks.measured_requests import Case, in_process_of_its_own
 
 ROUNDS, REQUESTS = 9, 2000
 BUDGETS = {"callback with a waiter": 0.18, "create": 0.30, "page shown": 0.50, "page answered": 0.35}
-"""The share of a request's processor time that is not boto3's: what was found, and about a tenth more. A callback's was 15.8 % on
-a quiet machine after its path was profiled twice.
-"""
+"""The share of a request's processor time that is not boto3's: what was found on a quiet machine, and a tenth more."""
 
 
 @dataclass
