@@ -7,13 +7,13 @@ from tests.support import figures
 from tests.support.documents import markdown
 from tools.stack import ROOT
 
-MOST_WORDS = 44_140
+MOST_WORDS = 45_090
 """The limit of all the changes that are planned, together, without the changelog and what BESIDES has.
 
 Whoever needs more may raise it, and says why in the commit.
 """
 
-MOST_TEST_LINES = 95_080
+MOST_TEST_LINES = 96_600
 """The limit of all tests with their support. Prove a fact at the lowest level, once, before you raise it."""
 
 BESIDES = {

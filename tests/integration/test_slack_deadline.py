@@ -29,9 +29,8 @@ FIGURES = (ROOT / "docs" / "internals" / "benchmarks.md").read_text()
 
 
 def seconds(row: str) -> float:
-    """The processor time in a row of the figures."""
-    [milliseconds] = re.findall(rf"^\| {row} \| \*\*[\d.]+\*\* \| (\d+)\b", FIGURES, re.MULTILINE)
-    return int(milliseconds) / 1000
+    """The longest processor time in the figures' rows of that form."""
+    return max(map(int, re.findall(rf"^\| {row} \| \*\*[\d.]+\*\* \| (\d+)\b", FIGURES, re.MULTILINE))) / 1000
 
 
 @pytest.mark.usefixtures("without_metrics")
@@ -59,4 +58,5 @@ def test_a_first_click_is_answered_before_slack_gives_up(
     assert (calls, bool(workspace.private)) == ((4, True) if action == "approve" else (6, False))
     memory = Template.load(CHANNELS).functions()["answer_slack"].properties.get("MemorySize", 512)
     notice = seconds("callback with a waiter") / min(1, memory / FULL_PROCESSOR)
-    assert seconds("`answer_slack`") + notice + calls * CALL + telling <= MOST
+    start = seconds("`[a-z_]+`")  # of the slowest function: the figures name only those that are slower than others
+    assert start + notice + calls * CALL + telling <= MOST
