@@ -15,7 +15,7 @@ const show = ({ html, shows }) => async (tab) => {
     handlers: [...document.querySelectorAll("*")].flatMap((it) => it.getAttributeNames()).filter((it) => it.startsWith("on")),
     foreign: document.querySelectorAll("base, meta[http-equiv], img, iframe, object, embed, body style").length,
   }));
-  assert.deepEqual(active, { scripts: 0, handlers: [], foreign: 0 });
+  assert.deepEqual(active, { scripts: html.includes("<time ") ? 1 : 0, handlers: [], foreign: 0 });
 };
 
 const documents = Object.entries(JSON.parse(readFileSync(DOCUMENTS, "utf8")));

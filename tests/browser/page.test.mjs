@@ -24,16 +24,17 @@ const fillIn = async (tab) => {
   await tab.click('[name="field.regions"][value="us"]');
 };
 
-for (const [name, url, javaScriptEnabled] of [
-  ["a person fills in every kind of field and approves", URL_JAVASCRIPT, true],
-  ["a person does the same without JavaScript", URL_PLAIN, false],
+for (const [name, url, javaScriptEnabled, zone] of [
+  ["a person fills in every kind of field and approves", URL_JAVASCRIPT, true, /\d GMT\+5:45/],
+  ["a person does the same without JavaScript", URL_PLAIN, false, /\d UTC/],
 ]) {
   test(name, async () => {
-    const tab = await keptTab({ javaScriptEnabled });
+    const tab = await keptTab({ javaScriptEnabled, timezoneId: "Asia/Kathmandu" });
     await tab.goto(url);
     await fillIn(tab);
     await press(tab, APPROVE);
-    assert.match(await text(tab), /Thank you.*You chose Approve\..*UTC/s);
+    assert.match(await text(tab), /Thank you.*You chose Approve\./s);
+    assert.match(await text(tab, "time"), zone);
     await tab.goto(url);
     assert.match(await text(tab), /Decided.*Approve was chosen/s);
     assert.equal((await tab.$$("button, input, form, a")).length, 0);
@@ -161,6 +162,34 @@ for (const [locale, language] of [["en-US", "de"], ["de-DE", "en"]]) {
     assert.deepEqual(got, { ...Object.fromEntries(expected), preset: 2.125 });
   });
 }
+
+test("times are in the reader's zone and language, and the script changes nothing else", async () => {
+  const value = "2027-07-31T22:30:00Z";
+  const token = await create({ timeout: "1h", page: { title: "Pay?", facts: [{ label: "Paid", value, format: "instant" }] } });
+  const rest = (tab) => tab.$eval("body", (body) => body.innerHTML.replaceAll(/<time.*?<\/time>/g, ""));
+  const open = async (zone, language, javaScriptEnabled = true) => {
+    const extraHTTPHeaders = { "accept-language": language };
+    const tab = await keptTab({ timezoneId: zone, extraHTTPHeaders, javaScriptEnabled });
+    await tab.goto(token.url);
+    assert.deepEqual([tab.refusals, tab.messages, tab.sent], [[], [], [token.url]]);
+    return tab;
+  };
+  for (const language of ["en", "de", "fr", "es", "ja", "zh"]) {
+    const plain = await open("Asia/Tokyo", language, false);
+    const utc = await text(plain, "dl time");
+    assert.match(utc, /31.*22:30 UTC$/);
+    for (const [zone, day, clock] of [
+      ["Europe/Berlin", 1, "00:30"], ["America/St_Johns", 31, "20:00"], ["Asia/Kathmandu", 1, "04:15"],
+      ["Pacific/Apia", 1, "11:30"], ["UTC", 31, "22:30"],
+    ]) { // prettier-ignore
+      const tab = await open(zone, language);
+      const shown = await text(tab, "dl time");
+      assert.match(shown, new RegExp(`(^|\\D)${day}(er|\\D).*${clock}`), `${zone}, ${language}: ${shown}`);
+      assert.equal(await tab.$eval("dl time", (time) => time.title), utc);
+      assert.equal(await rest(tab), await rest(plain));
+    }
+  }
+});
 
 test("the browser's language would change a number input", async () => {
   const tab = await openTab({ locale: "en-US" });

@@ -142,6 +142,7 @@ class RequestedPage(AnswerModel):
         "When approvers who have not answered are reminded: durations from the creation of the token, or `every 1d`."
     )
     language: Language | list[Language] = _optional("The language of its texts, or several of which readers get their own.")
+    timeZone: str = _optional('The zone of times in its mails and messages, such as "Europe/Berlin". Default: UTC.')
     approvers: list[str | Approver] = _optional(
         "Who may answer, each once, by a link of their own or signed in. A text is an id, and an address if it is one."
     )

@@ -47,6 +47,7 @@ MEMBERS: Mapping[str, Any] = {
         "facts": [{"label": "Cost", "value": "12.50", "format": {"currency": "USD"}}],
         "links": [{"url": "https://example.com/"}],
         "language": "en",
+        "timeZone": "Europe/Berlin",
     },
     "notify": {"email": ["ann@example.com"]},
     "page.actions": [{"id": "approve", "label": "Approve"}, {"id": "reject", "label": "Reject"}],

@@ -121,6 +121,7 @@ page.fields       | page                  |         |                           
 page.confirm      | page                  |         |                                     |         | a rule
 page.language     | page                  |         |                                     |         | shown
 page.facts        | page                  |         |                                     |         | shown
+page.timeZone     | page                  |         |                                     |         | shown
 """
 """The options of a create, and the answer to one without what it needs, or beside what it excludes. An option that is only
 `shown` to a person changes nothing else, and is in no pair.

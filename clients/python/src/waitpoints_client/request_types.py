@@ -233,6 +233,8 @@ class PageOptions(TypedDict):
     """When approvers who have not answered are reminded: durations from the creation of the token, or `every 1d`."""
     language: NotRequired[Language | Sequence[Language]]
     """The language of its texts, or several of which readers get their own."""
+    timeZone: NotRequired[str]
+    """The zone of times in its mails and messages, such as "Europe/Berlin". Default: UTC."""
     approvers: NotRequired[Sequence[str | ApproverOptions]]
     """Who may answer, each once, by a link of their own or signed in. A text is an id, and an address if it is one."""
     requestedBy: NotRequired[str]

@@ -82,7 +82,7 @@ class Summary:
         return [*lines, self.written(self.progress.completed_by())] if has_decider else lines
 
     def time(self, instant: int) -> str:
-        return words.time(self.language, datetime.fromtimestamp(instant / 1000, UTC))
+        return words.time(self.language, datetime.fromtimestamp(instant / 1000, UTC), self.progress.page.time_zone)
 
 
 def line(text: str) -> str:

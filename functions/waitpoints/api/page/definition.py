@@ -57,7 +57,7 @@ class Page:
     """A page as a reader is shown it. `language` is that of its texts, if the page says so, and of the words around them.
 
     `shows_answers`: whether approvers see what others have entered. `same_fields`: what all who choose an action that needs its
-    fields must enter alike. `sign_in`: where they must sign in.
+    fields must enter alike. `sign_in`: where they must sign in. `time_zone`: that of its mails and messages.
     """
 
     language: str
@@ -74,6 +74,7 @@ class Page:
     same_fields: tuple[str, ...] = ()
     sign_in: "SignInRule | None" = None
     facts: "tuple[Group, ...]" = ()
+    time_zone: str | None = None
 
     @property
     def since_version(self) -> int | None:
@@ -139,6 +140,7 @@ def of(source: Mapping[str, Any], wanted: str = "", hand_overs: Sequence[HandOve
         same_fields=tuple(field.name for field in fields if same is True or field.name in same),
         sign_in=_sign_in(value) if isinstance(value.get("signIn"), dict) and "issuer" in value["signIn"] else None,
         facts=_facts(value["facts"]) if "facts" in value else (),
+        time_zone=value.get("timeZone"),
     )
 
 

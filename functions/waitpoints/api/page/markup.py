@@ -91,7 +91,8 @@ def escaped(text: str) -> Markup:
 
 
 def verbatim(text: str) -> Markup:
-    return Markup(escape(printable(text), quote=True))
+    """Return it with references in place of what HTML reads otherwise, the shortest ones: pages have a limit."""
+    return Markup(escape(printable(text), quote=False).replace('"', "&#34;").replace("'", "&#39;"))
 
 
 def _written(child: Child) -> str:

@@ -66,6 +66,12 @@ def _are_languages(value: Any) -> bool:
     return isinstance(value, list) and value != [] and all(one in LANGUAGES and value.count(one) == 1 for one in value)
 
 
+def _is_zone(value: Any) -> bool:
+    from waitpoints.api.page import zones
+
+    return isinstance(value, str) and value in zones.names()
+
+
 LINK = Members(
     {
         "label": Text(MAX_LINK_LABEL),
@@ -101,6 +107,7 @@ PAGE = Members(
         "confirm": FLAG,
         "remind": REMINDERS,
         "language": None,
+        "timeZone": Fitting(_is_zone, "expected a name of IANA's time zone database, such as Europe/Berlin or UTC"),
         **approver_checks.SHAPES,
     },
     needed=("title",),

@@ -1,4 +1,5 @@
-"""The pages behind a callback URL, one function for each state, and their headers. They work without JavaScript.
+"""The pages behind a callback URL, one function for each state, and their headers. They work without JavaScript, which writes
+times in the reader's zone and does nothing else.
 
 Each function returns an HTML document. A form has no address: it is posted to the URL at which the page was opened.
 """
@@ -19,7 +20,7 @@ from waitpoints.api.page.fields import YES, Field, Kind, Problem, from_texts, re
 from waitpoints.api.page.form import Errors, Submission, Values
 from waitpoints.api.page.markup import Element, Fragment, Markup, verbatim, visible
 from waitpoints.api.page.progress import Account, Progress, Row, ending
-from waitpoints.api.page.theme import Theme, isolated, sheet, source
+from waitpoints.api.page.theme import SCRIPT, Theme, isolated, sheet, source
 from waitpoints.token import Completed, Outcome, Token
 from waitpoints.wiring import services
 
@@ -31,9 +32,10 @@ MOST_BYTES = 12  # that a character takes in JSON. So only a large document is e
 MAX_RADIOS = 7  # more choices are a list to open
 
 
-def headers(theme: Theme) -> dict[str, str]:
-    """Return the headers of every page. `referrer-policy` keeps the callback URL from the sites that a page links to."""
-    policy = f"default-src 'none'; style-src {source(theme.color)}; img-src data:; form-action 'self'; "
+def headers(theme: Theme, document: str) -> dict[str, str]:
+    """Return the headers of a page. `referrer-policy` keeps the callback URL from the sites that it links to."""
+    script = f"script-src {source(SCRIPT)}; " if document.endswith(_SCRIPT_END) else ""
+    policy = f"default-src 'none'; style-src {source(sheet(theme.color))}; {script}img-src data:; form-action 'self'; "
     return {
         "content-type": "text/html; charset=utf-8",
         "content-language": theme.language,
@@ -51,7 +53,7 @@ def answer(theme: Theme, document: str, status: int = 200) -> Response:
     """The answer with a document, or the 413 page if what a person sent makes the document larger than Lambda can answer."""
     if len(document) > MAX_ANSWER / MOST_BYTES and len(json_text.dumps(document).encode()) > MAX_ANSWER:
         document, status = notice(413, theme), 413
-    return Response(document, status, headers(theme))
+    return Response(document, status, headers(theme, document))
 
 
 def show_refusal(request: Request, refusal: Response) -> Response:
@@ -297,6 +299,10 @@ def _state(theme: Theme, icon: str, heading: str, *children: Markup | None, page
     )
 
 
+_SCRIPT = Element("script", Markup(SCRIPT))
+_SCRIPT_END = f"{_SCRIPT}</body></html>"
+
+
 def _document(theme: Theme, title: str, *main: Markup | None) -> str:
     name = f" · {theme.name}" if theme.name else ""
     head = Element(
@@ -309,7 +315,8 @@ def _document(theme: Theme, title: str, *main: Markup | None) -> str:
         Element("style", Markup(sheet(theme.color))),
     )
     brand = Element("header", theme.name, dir="auto") if theme.name else None
-    body = Element("body", brand, Element("main", *main))
+    shown = Element("main", *main)
+    body = Element("body", brand, shown, _SCRIPT if "<time " in shown else None)
     return "<!doctype html>" + Element("html", head, body, lang=theme.language)
 
 
@@ -340,6 +347,8 @@ def _value(theme: Theme, fact: "Fact") -> Markup:
     from waitpoints.api.page.facts import values
 
     text = values.written(theme.language, fact)
+    if fact.instant is not None:
+        return Element("dd", theme.time(_instant(fact.instant)))
     if fact.url is None:
         return Element("dd", text, dir="auto")
     kind = Element("span", Element("bdi", fact.kind), class_="muted") if fact.kind else None

@@ -153,6 +153,14 @@ button,.go{width:100%}h1{font-size:1.4375rem}}
 """
 
 
+SCRIPT = (
+    'for(const t of document.querySelectorAll("time"))try{const s=new Intl.DateTimeFormat(document.documentElement.lang.replace'
+    '("en","en-GB"),{year:"numeric",month:"long",day:"numeric",hour:"2-digit",minute:"2-digit",hourCycle:"h23",'
+    'timeZoneName:"short"}).format(new Date(t.dateTime));t.title=t.textContent;t.textContent=s}catch{}'
+)
+"""What a page with times runs: it writes each in the zone of the browser. The page's own time, in UTC, becomes its title."""
+
+
 @lru_cache(maxsize=8)
 def sheet(color: str) -> str:
     """Return the style sheet for a brand's colour, `#rrggbb`."""
@@ -173,9 +181,9 @@ def edges(color: str) -> tuple[str, str]:
     return light, dark
 
 
-def source(color: str) -> str:
-    """Return the source that a content security policy names to allow this style sheet and no other."""
-    return f"'sha256-{b64encode(sha256(sheet(color).encode()).digest()).decode()}'"
+def source(text: str) -> str:
+    """Return the source that a content security policy names to allow this style sheet or script and no other."""
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def contrast(one: str, other: str) -> float:

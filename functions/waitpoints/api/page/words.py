@@ -28,7 +28,7 @@ _MONTHS = {
 WORDS: dict[str, dict[str, str]] = {
     "en": {
         "day": "{day} {month} {year}",
-        "time": "{date}, {clock} UTC",
+        "time": "{date}, {clock} {zone}",
         "submit": "Submit",
         "optional": "optional",
         "choose": "Choose…",
@@ -152,7 +152,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "de": {
         "day": "{day}. {month} {year}",
-        "time": "{date}, {clock} UTC",
+        "time": "{date}, {clock} {zone}",
         "submit": "Absenden",
         "optional": "optional",
         "choose": "Bitte wählen…",
@@ -279,7 +279,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "fr": {
         "day": "{day} {month} {year}",
-        "time": "{date}, {clock} UTC",
+        "time": "{date}, {clock} {zone}",
         "submit": "Envoyer",
         "optional": "facultatif",
         "choose": "Choisir…",
@@ -403,7 +403,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "es": {
         "day": "{day} de {month} de {year}",
-        "time": "{date}, {clock} UTC",
+        "time": "{date}, {clock} {zone}",
         "submit": "Enviar",
         "optional": "opcional",
         "choose": "Elija…",
@@ -527,7 +527,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "ja": {
         "day": "{year}年{month}月{day}日",
-        "time": "{date} {clock} UTC",
+        "time": "{date} {clock} {zone}",
         "submit": "送信",
         "optional": "任意",
         "choose": "選択してください",
@@ -652,7 +652,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "zh": {
         "day": "{year}年{month}月{day}日",
-        "time": "{date} {clock} UTC",
+        "time": "{date} {clock} {zone}",
         "submit": "提交",
         "optional": "选填",
         "choose": "请选择",
@@ -861,10 +861,15 @@ def day(language: str, at: date) -> str:
     return WORDS[language]["day"].format(day=number, month=_MONTHS[language].split()[at.month - 1], year=at.year)
 
 
-def time(language: str, at: datetime) -> str:
-    """Return a time in UTC, such as "25 November 2026, 14:05 UTC"."""
-    utc = at.astimezone(UTC)
-    return WORDS[language]["time"].format(date=day(language, utc), clock=f"{utc:%H:%M}")
+def time(language: str, at: datetime, zone: str | None = None) -> str:
+    """Return a time in UTC, such as "25 November 2026, 14:05 UTC", or in a zone of IANA's database: "…, 15:05 UTC+1"."""
+    shown, distance = at.astimezone(UTC), "UTC"
+    if zone:
+        from waitpoints.api.page import zones
+
+        shown = zones.local(at, zone)
+        distance = zones.offset(shown)
+    return WORDS[language]["time"].format(date=day(language, shown), clock=f"{shown:%H:%M}", zone=distance)
 
 
 def _quality(parameter: str) -> float:

@@ -32,7 +32,7 @@ def largest_pages() -> list[dict[str, Any]]:
     many = {"approvers": people, "actions": actions, "links": links}
     return [
         {"title": sign * 200, **many, "requestedBy": sign * 128, "text": sign * length}
-        for sign, length in ((QUOTE, 7_200), ("\U0001f600", 3_300))
+        for sign, length in ((QUOTE, 8_600), ("\U0001f600", 3_300))
     ] + [{"title": "x", "links": long}, {"title": "x", **many, "approvers": named, "text": QUOTE * 3_000}]
 
 

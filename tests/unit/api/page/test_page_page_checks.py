@@ -106,6 +106,13 @@ BOTH = ["en", "de"]
     [
         ({"title": "T", "language": "it"}, "page.language: expected one of en, de, fr, es, ja, zh, or a list"),
         ({"title": "T", "language": []}, "page.language"),
+        *(
+            (
+                {"title": "T", "timeZone": given},
+                "page.timeZone: expected a name of IANA's time zone database, such as",
+            )
+            for given in ("Europe/Berlln", "europe/berlin", "Factory", "../zones", "", None, 1, ["UTC"])
+        ),
         ({"title": "T", "language": ["en", "en"]}, "page.language"),
         ({"title": "T", "language": [["en"]]}, "page.language"),
         ({"title": {"en": "T"}}, "page.title: expected a text, or an object that has one for each language of page.language"),

@@ -1,6 +1,8 @@
 """What the sentences of a page are made of, and its colours, which can be read."""
 
 import re
+from base64 import b64encode
+from hashlib import sha256
 from typing import Any
 
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from waitpoints.api.page import render
 from waitpoints.api.page.theme import Theme, contrast, sheet
+from waitpoints.token import TimedOut
 
 COLORS = st.integers(0, 0xFFFFFF).map(lambda it: f"#{it:06x}")
 
@@ -32,8 +35,16 @@ class TestStyle:
 
     def test_the_policy_allows_this_sheet_and_no_other(self) -> None:
         one, other = Theme(color="#000000"), Theme(color="#ffffff")
-        policies = {render.headers(theme)["content-security-policy"] for theme in (one, other)}
+        policies = {render.headers(theme, "")["content-security-policy"] for theme in (one, other)}
         assert len(policies) == 2
+
+    def test_the_policy_allows_the_script_of_a_page_with_times_and_none_of_another(self) -> None:
+        with_times = render.ended(TimedOut(1), Theme())
+        [allowed] = re.findall(r"script-src '(sha256-[^']+)'", render.headers(Theme(), with_times)["content-security-policy"])
+        [script] = re.findall(r"<script>(.*)</script>", with_times)
+        assert allowed == f"sha256-{b64encode(sha256(script.encode()).digest()).decode()}"
+        without = render.notice(404, Theme())
+        assert "script" not in without + render.headers(Theme(), without)["content-security-policy"]
 
     def test_a_sheet_names_nothing_to_fetch(self) -> None:
         assert "url(" not in sheet("#000000")

@@ -264,7 +264,7 @@ class TestFieldsThatMustBeTheSame:
         choose(api, token, "ann", "approve", note=hostile)
         refused = self.approve(api, token, "")
         assert hostile.replace("\u202e", r"\u202e") in page_of(refused).texts
-        assert "script" not in {tag for tag, _ in page_of(refused).tags}
+        assert [tag for tag, _ in page_of(refused).tags].count("script") == 1
 
     def test_do_not_bind_an_action_that_needs_no_fields(self, api: Api) -> None:
         reject = {"id": "reject", "label": "Reject it", "needs": 2, "needsFields": False}

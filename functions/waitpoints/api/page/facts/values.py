@@ -55,8 +55,8 @@ def _fact(value: Mapping[str, Any]) -> Fact:
     return Fact(value["label"], value["value"], value.get("format"), value.get("kind", ""))
 
 
-def written(language: str, fact: Fact) -> str:
-    """Return a fact's value for its reader. An instant is in UTC; a link shows its host and path, and its kind."""
+def written(language: str, fact: Fact, zone: str | None = None) -> str:
+    """Return a fact's value for its reader. An instant is in UTC, or in a zone; a link shows its host and path."""
     value, text = fact.value, str(fact.value)
     match fact.format:
         case None if isinstance(value, str):
@@ -67,7 +67,7 @@ def written(language: str, fact: Fact) -> str:
         case "date":
             return words.day(language, date.fromisoformat(text))
         case "instant":
-            return words.time(language, datetime.fromtimestamp((fact.instant or 0) / 1000, UTC))
+            return words.time(language, datetime.fromtimestamp((fact.instant or 0) / 1000, UTC), zone)
         case format_:
             decimal = words.decimal(language)
             return amounts.written(language, value, format_ or amounts.NUMBER, decimal) or text
