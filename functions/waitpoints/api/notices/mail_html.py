@@ -8,13 +8,11 @@ from waitpoints.api.notices.mail_content import MailContent
 from waitpoints.api.notices.summary import Person
 from waitpoints.api.page import theme
 from waitpoints.api.page.markup import Child, Element, Fragment, Markup
+from waitpoints.api.page.palette import DARK, LIGHT
 
 MAX_BYTES = 70_000  # in base64 95 KB: Gmail shows the first 102 KB of a mail
 
 _FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
-_LIGHT = {"page": "#f2f4f7", "card": "#ffffff", "text": "#1b1f27", "muted": "#565e6b", "line": "#dfe3e8", "link": "#0b57c9"}
-_DARK = {"page": "#0e1014", "card": "#181b21", "text": "#eceef2", "muted": "#a9b0bc", "line": "#2d323b", "link": "#8db8ff"}
-_QUIET = {"light": "#f2f4f7", "dark": "#22262e"}
 _WRAP = "overflow-wrap:anywhere;word-break:break-word"
 _OUTLOOK = (
     Markup('<!--[if mso]><table role="presentation" width="600" cellpadding="0" cellspacing="0"><tr><td><![endif]-->'),
@@ -35,13 +33,13 @@ def document(content: MailContent, color: str) -> str:
     )
     card = _table(_row(_content(content, color), "inside", "padding:32px"), "card", _CARD)
     around = _row(Fragment(_OUTLOOK[0], card, _OUTLOOK[1]), "page", "padding:24px 12px", align="center")
-    main = Element("div", _table(around, "page", f"background-color:{_LIGHT['page']}"), role="main", lang=content.language)
-    body = Element("body", main, class_="page", style=f"margin:0;padding:0;background-color:{_LIGHT['page']}")
+    main = Element("div", _table(around, "page", f"background-color:{LIGHT['page']}"), role="main", lang=content.language)
+    body = Element("body", main, class_="page", style=f"margin:0;padding:0;background-color:{LIGHT['page']}")
     return "<!doctype html>" + Element("html", head, body, lang=content.language)
 
 
 _CARD = (
-    f"max-width:600px;table-layout:fixed;background-color:{_LIGHT['card']};border:1px solid {_LIGHT['line']};border-radius:14px"
+    f"max-width:600px;table-layout:fixed;background-color:{LIGHT['card']};border:1px solid {LIGHT['line']};border-radius:14px"
 )
 
 
@@ -51,9 +49,9 @@ def fits(content: MailContent, color: str) -> bool:
 
 def _sheet(color: str) -> str:
     """Return the style sheet. `!important`, because it stands against inline styles."""
-    colors = "".join(f".{name}{{color:{_DARK[name]}!important}}" for name in ("text", "muted", "link"))
-    backs = "".join(f".{name}{{background-color:{_DARK[name]}!important}}" for name in ("page", "card"))
-    edges = f".card,.line{{border-color:{_DARK['line']}!important}}.quiet{{background-color:{_QUIET['dark']}!important}}"
+    colors = "".join(f".{name}{{color:{DARK[name]}!important}}" for name in ("text", "muted", "link"))
+    backs = "".join(f".{name}{{background-color:{DARK[name]}!important}}" for name in ("page", "card"))
+    edges = f".card,.line{{border-color:{DARK['line']}!important}}.quiet{{background-color:{DARK['quiet']}!important}}"
     button = f".button{{border-color:{theme.edges(color)[1]}!important}}"
     dark = f"@media (prefers-color-scheme:dark){{{colors}{backs}{edges}{button}}}"
     return f":root{{color-scheme:light dark}}{dark}@media (max-width:480px){{.inside{{padding:24px 20px!important}}}}"
@@ -96,7 +94,7 @@ def _progress(content: MailContent) -> Markup:
 
 
 def _person(person: Person) -> Markup:
-    edge = f"padding:10px 0;border-top:1px solid {_LIGHT['line']}"
+    edge = f"padding:10px 0;border-top:1px solid {LIGHT['line']}"
     who = Element("td", Element("bdi", person.name), class_="line text", style=_text("text", f"{edge};font-weight:600"))
     said = Element("bdi", person.said)
     what = Element("td", said, class_="line muted", align="right", style=_text("muted", f"{edge};padding-left:16px"))
@@ -111,7 +109,7 @@ def _person(person: Person) -> Markup:
 
 
 def _note(text: Child) -> Markup:
-    shape = f"padding:12px 16px;border-radius:8px;background-color:{_QUIET['light']}"
+    shape = f"padding:12px 16px;border-radius:8px;background-color:{LIGHT['quiet']}"
     return Element("p", text, dir="auto", class_="quiet text", style=_text("text", shape))
 
 
@@ -120,12 +118,12 @@ def _paragraph(content: Child, kind: str, more: str = "") -> Markup:
 
 
 def _text(kind: str, more: str) -> str:
-    own = f"margin:0 0 16px;color:{_LIGHT[kind]};font-family:{_FONT};font-size:16px;line-height:1.55;{_WRAP}"
+    own = f"margin:0 0 16px;color:{LIGHT[kind]};font-family:{_FONT};font-size:16px;line-height:1.55;{_WRAP}"
     return f"{own};{more}" if more else own
 
 
 def _link(label: str, url: str) -> Markup:
-    written = f"color:{_LIGHT['link']};{_WRAP}"
+    written = f"color:{LIGHT['link']};{_WRAP}"
     return Element("a", label, href=url, target="_blank", rel="noopener noreferrer", class_="link", style=written)
 
 

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from waitpoints.api.page import words
 from waitpoints.api.page.markup import Element, Markup, escaped
+from waitpoints.api.page.palette import DARK, LIGHT, variables
 from waitpoints.api.page.progress import Part, Sentence, written
 
 
@@ -52,15 +53,10 @@ class Theme:
         return words.decimal(self.language)
 
 
-_CARDS = {"#ffffff": "#767e8c", "#181b21": "#858d9b"}  # light, dark: what a button stands on, and its usual edge there
 _VISIBLE = 3.0  # the contrast that WCAG asks of a control's edge
 
 _SHEET = """
 *{box-sizing:border-box}
-:root{color-scheme:light dark;--page:#f2f4f7;--card:#fff;--text:#1b1f27;--muted:#565e6b;--line:#dfe3e8;--edge:#767e8c;
---field:#fff;--link:#0b57c9;--danger:#b3261e;--on-danger:#fff;--soft:#fdf0ef;--quiet:#f2f4f7}
-@media (prefers-color-scheme:dark){:root{--page:#0e1014;--card:#181b21;--text:#eceef2;--muted:#a9b0bc;--line:#2d323b;
---edge:#858d9b;--field:#12151a;--link:#8db8ff;--danger:#ffa097;--on-danger:#1b1f27;--soft:#2b1a1a;--quiet:#22262e}}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--text);overflow-wrap:anywhere;
 font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Noto Sans",sans-serif}
@@ -79,7 +75,7 @@ h1~*{margin-top:1.25rem}
 .hint{font-size:.9375rem}
 .context{margin-bottom:1rem;font-weight:500}
 .icon{display:block;width:3rem;height:3rem;margin-bottom:1.25rem;color:var(--muted)}
-.icon.good{color:#147a41}
+.icon.good{color:var(--good)}
 a{color:var(--link);text-underline-offset:.2em;text-decoration-thickness:1px}
 a:hover{text-decoration-thickness:2px}
 .links,.facts{margin-bottom:0;padding:0;list-style:none}
@@ -87,7 +83,7 @@ h1~.facts{margin-top:.75rem;color:var(--muted);font-size:.9375rem}
 .links li+li,.people li+li{margin-top:.25rem}
 .links a{display:inline-block;padding:.125rem 0;text-decoration-line:none}
 .links bdi{text-decoration:inherit;text-decoration-line:underline}
-.links svg{width:.75em;height:.75em;fill:none;stroke:currentColor;stroke-width:1.5}
+a svg{width:.75em;height:.75em;fill:none;stroke:currentColor;stroke-width:1.5}
 form{padding-top:1.75rem;border-top:1px solid var(--line)}
 h1~form{margin-top:1.75rem}
 .field{margin:0 0 1.5rem;padding:0;border:0;min-width:0}
@@ -109,7 +105,7 @@ textarea.control{min-height:7.5rem;resize:vertical}
 .invalid{padding-left:1rem;border-left:4px solid var(--danger)}
 .invalid .control{border-color:var(--danger);box-shadow:0 0 0 1px var(--danger)}
 .error{color:var(--danger);font-weight:600}
-.summary{padding:1.125rem 1.25rem;background:var(--soft);border:1px solid var(--danger);border-radius:.625rem;
+.summary{padding:1.125rem 1.25rem;background:var(--danger-soft);border:1px solid var(--danger);border-radius:.625rem;
 margin-bottom:1.75rem}
 .summary ul{margin:0;padding-left:1.25rem}
 .summary a{color:var(--danger)}
@@ -121,7 +117,7 @@ cursor:pointer;color:var(--text);background:var(--card);border:1px solid var(--e
 button:hover{background:var(--quiet)}
 .primary{color:var(--on-brand);background:var(--brand);border-color:var(--button-edge)}
 button.danger{color:var(--danger);border-color:var(--danger)}
-button.danger:hover{background:var(--soft)}
+button.danger:hover{background:var(--danger-soft)}
 button.danger.full{color:var(--on-danger);background:var(--danger)}
 .primary:hover,button.full:hover{box-shadow:inset 0 0 0 99rem #80808026}
 :focus-visible{outline:3px solid var(--text);outline-offset:2px}
@@ -145,7 +141,7 @@ dl{margin-bottom:0;border-top:1px solid var(--line)}
 dl div{padding:.75rem 0;border-bottom:1px solid var(--line)}
 dt{color:var(--muted);font-size:.9375rem}
 dd{margin:.125rem 0 0;white-space:pre-wrap}
-@media (prefers-color-scheme:dark){.icon.good{color:#6cd49a}main{box-shadow:none}}
+@media (prefers-color-scheme:dark){main{box-shadow:none}}
 @media (max-width:34rem){body{background:var(--card)}header{padding:1.25rem 1.25rem 0}main{padding:1.5rem 1.25rem 2.5rem;
 margin:0;border:0;border-radius:0;box-shadow:none}body>main:first-child{margin-top:0}.buttons{flex-direction:column}
 button,.go{width:100%}h1{font-size:1.4375rem}}
@@ -165,9 +161,10 @@ SCRIPT = (
 def sheet(color: str) -> str:
     """Return the style sheet for a brand's colour, `#rrggbb`."""
     light, dark = edges(color)
-    own = f":root{{--brand:{color};--on-brand:{on_brand(color)};--button-edge:{light};--accent:{light}}}"
-    own += f"@media (prefers-color-scheme:dark){{:root{{--button-edge:{dark};--accent:{dark}}}}}"
-    return own + _SHEET.replace("\n", "")
+    own = f"color-scheme:light dark;--brand:{color};--on-brand:{on_brand(color)};"
+    day = f":root{{{own}--button-edge:{light};--accent:{light};{variables(LIGHT)}}}"
+    night = f":root{{--button-edge:{dark};--accent:{dark};{variables(DARK)}}}"
+    return f"{day}@media (prefers-color-scheme:dark){{{night}}}" + _SHEET.replace("\n", "")
 
 
 def on_brand(color: str) -> str:
@@ -177,7 +174,7 @@ def on_brand(color: str) -> str:
 
 def edges(color: str) -> tuple[str, str]:
     """Return the colours of the edge of a button in a brand's colour: on a light card, and on a dark one."""
-    light, dark = (color if contrast(color, card) >= _VISIBLE else edge for card, edge in _CARDS.items())
+    light, dark = (color if contrast(color, own["card"]) >= _VISIBLE else own["edge"] for own in (LIGHT, DARK))
     return light, dark
 
 

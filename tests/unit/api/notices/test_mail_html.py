@@ -78,16 +78,6 @@ def test_every_colour_that_is_set_for_light_is_set_for_dark() -> None:
     assert used - {"inside"} == set(re.findall(r"\.(\w+)[{,]", dark.partition("@media")[0]))
 
 
-@pytest.mark.parametrize("kind", ["text", "muted", "link"])
-def test_texts_can_be_read_on_what_they_stand_on(kind: str) -> None:
-    light, dark = mail_html._LIGHT, mail_html._DARK
-    assert min(theme.contrast(light[kind], light["card"]), theme.contrast(dark[kind], dark["card"])) >= 4.5
-    assert (
-        min(theme.contrast(light["text"], mail_html._QUIET["light"]), theme.contrast(dark["text"], mail_html._QUIET["dark"]))
-        >= 4.5
-    )
-
-
 @pytest.mark.parametrize("color", ["#000000", "#ffffff", "#ffd500", "#2457d6", "#888888"])
 def test_the_button_can_be_read_and_seen_in_any_colour(color: str) -> None:
     document = mail_html.document(content(), color)

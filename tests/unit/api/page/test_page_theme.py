@@ -3,12 +3,16 @@
 import re
 from base64 import b64encode
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import show_console
 from waitpoints.api.page import render
+from waitpoints.api.page.palette import DARK, LIGHT
 from waitpoints.api.page.theme import Theme, contrast, sheet
 from waitpoints.token import TimedOut
 
@@ -30,7 +34,7 @@ class TestStyle:
     @given(COLORS)
     def test_a_button_of_the_brands_colour_has_a_visible_edge(self, color: str) -> None:
         edges = re.findall(r"--button-edge:(#\w+)", sheet(color))
-        for edge, card in zip(edges, ("#ffffff", "#181b21"), strict=True):
+        for edge, card in zip(edges, (LIGHT["card"], DARK["card"]), strict=True):
             assert contrast(edge, card) >= 3
 
     def test_the_policy_allows_this_sheet_and_no_other(self) -> None:
@@ -49,3 +53,19 @@ class TestStyle:
     def test_a_sheet_names_nothing_to_fetch(self) -> None:
         assert "url(" not in sheet("#000000")
         assert "@import" not in sheet("#000000")
+
+
+class TestPalette:
+    @pytest.mark.parametrize("colors", [LIGHT, DARK], ids=["light", "dark"])
+    def test_can_be_read_and_seen(self, colors: dict[str, str]) -> None:
+        grounds = [colors[name] for name in ("page", "card", "field", "quiet")]
+        texts = [(name, ground) for name in ("text", "muted", "link", "danger", "good") for ground in grounds]
+        texts += [("danger", colors["danger-soft"]), ("good", colors["good-soft"]), ("on-danger", colors["danger"])]
+        assert [it for it in texts if contrast(colors[it[0]], it[1]) < 4.5] == []
+        assert [ground for ground in grounds if contrast(colors["edge"], ground) < 3] == []
+
+    def test_is_the_consoles_too(self) -> None:
+        style = (Path(show_console.FOLDER) / "style.css").read_text()
+        light, dark = style.split("@media (prefers-color-scheme: dark)")[:2]
+        for colors, text in ((LIGHT, light), (DARK, dark)):
+            assert colors.items() <= dict(re.findall(r"--([a-z-]+): (#\w+);", text)).items()
