@@ -19,7 +19,7 @@ MOST_TEST_LINES = 96_600
 BESIDES = {
     "clients/cdk/README.md": 400,
     "clients/typescript/README.md": 400,
-    "docs/agents.md": 950,
+    "docs/agents.md": 1_115,
     "docs/internals/on-aws.md": 2_000,
     "docs/sign-in.md": 965,
 }
