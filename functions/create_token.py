@@ -23,6 +23,8 @@ def handler(request: Request) -> Response:
         None if wanted.metadata is None else request.read_members(CREATE_LIMIT)["metadata"],
     )
     created = create(wanted, sent)
+    if request.caller.is_person:
+        return Response(created)
     scopes = [write_scope(created["id"])]
     access_token = services.credentials.sign_public_access_token(scopes, caller=request.caller, own=True)
     claims = json_text.dumps(services.credentials.claims(request.caller))

@@ -23,4 +23,5 @@ def handler(request: Request) -> Response:
             raise TokenHasEnded
         return Response(deadline_moved(token_id, wanted.timeout_at))
     token = services.hand_overs.hand_over(token_id, partial(wanted.of, key=request.caller.name), request.caller)
-    return Response(handed_over(token, wanted.add, partial(services.urls.url, token_id, request.api_url)))
+    link_of = partial(services.urls.url, token_id, request.api_url)
+    return Response(handed_over(token, wanted.add, None if request.caller.is_person else link_of))

@@ -59,7 +59,9 @@ def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
         return _refusal(405, "MethodNotAllowed", "Method not allowed: use GET", allow=", ".join(METHODS))
     if not path:
         # while an update gives the function its new code, it may still have its old environment
-        document = DOCUMENT.replace("STACK", os.environ.get("STACK_VERSION", ""))
+        environ = os.environ
+        document = DOCUMENT.replace("STACK", environ.get("STACK_VERSION", ""))
+        document = document.replace("SIGN_IN", environ.get("CONSOLE_SIGN_IN", "off"))
         answer = _answer(200, document, TYPES["html"], "no-store")
     elif path["version"] == VERSION and path["file"] in ASSETS:
         kind = path["file"].rpartition(".")[2]

@@ -1,9 +1,12 @@
-// The API as everybody calls it. The key lives in this module's memory and goes nowhere but into the header of a request.
+// The API as everybody calls it. The key lives in this module's memory and goes nowhere but into the header of a request. Who has
+// signed in has a bearer in place of a key, and another one when it expires, as long as the session's cookie is valid.
 
 const ROOT = new URL("../../", import.meta.url); // this file is /console/{version}/api.js
 export const TOKENS = "api/v1/waitpoints/tokens";
 export const ENDPOINTS = "api/v1/endpoints";
 export const KEYS = "api/v1/keys";
+export const CREATE = "create";
+const SESSION = "api/v1/console-session";
 
 // What the console reads of the answers: they have these members, of these types. A list's first member stands for each.
 const LISTED = { id: "", url: "", status: "", createdAt: "", tags: [""] };
@@ -31,6 +34,7 @@ const isLike = (value, example) => {
 };
 
 let key = null;
+let session = null; // what `whoIsSignedIn` said of who uses a bearer
 const lacking = new Set(); // the paths that the key may not use
 const NAMED = "tr_prod_sk_"; // how a named key begins
 
@@ -47,8 +51,39 @@ export const isSignedIn = () => key !== null;
 export const may = (path) => !lacking.has(path);
 
 export const signOut = () => {
-  key = null;
+  key = session = null;
   lacking.clear();
+};
+
+// {"person", "formToken", "signInUrl", "signOutUrl"}: the first is missing if nobody has signed in, the second without a role.
+export const whoIsSignedIn = () => ofSession("GET");
+
+export const signedInAs = () => session?.person;
+
+export const enterAs = async (found) => {
+  const { bearer, scopes } = await ofSession("POST", { formToken: found.formToken });
+  [key, session] = [bearer, found];
+  for (const path of [KEYS, ENDPOINTS]) lacking.add(path);
+  if (!scopes.includes(CREATE)) lacking.add(CREATE);
+};
+
+export const endSession = () =>
+  fetch(session.signOutUrl, {
+    method: "POST",
+    body: new URLSearchParams({ to: "/console" }),
+    credentials: "same-origin",
+    redirect: "manual",
+  });
+
+// The only request with cookies.
+const ofSession = async (method, json) => {
+  const body = json && JSON.stringify(json);
+  const headers = json ? { "content-type": "application/json" } : {};
+  const options = { method, headers, body, cache: "no-store", credentials: "same-origin", redirect: "error" };
+  const answer = await fetch(new URL(SESSION, ROOT), options).catch(() => null);
+  const said = await answer?.json().catch(() => null);
+  if (answer?.ok) return said;
+  throw new Refusal(answer?.status ?? 0, said?.error ?? "Who is signed in cannot be learnt: open the console again.");
 };
 
 // Sign in with a key that the API accepts. A named key without the scope `read` is refused the list alone. Rejects with a
@@ -76,7 +111,15 @@ const learnScopes = async (candidate) => {
 // the token that it ends shows it. Rejects with a Refusal.
 export const call = async (method, path, options = {}) => {
   if (key === null) throw new Refusal(401, "Sign in first.");
-  return send(key, method, path, options);
+  try {
+    return await send(key, method, path, options);
+  } catch (error) {
+    if (error.status !== 401 || session === null) throw error;
+    await enterAs(session).catch((refusal) => {
+      throw refusal.status === 403 ? error : refusal;
+    });
+    return send(key, method, path, options);
+  }
 };
 
 const send = async (credential, method, path, { json, deliveryId, signal, like = {} }) => {

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { create, forgetDraft } from "./create.js";
 import { deliveries, delivery } from "./deliveries.js";
-import { el, fill } from "./dom.js";
+import { el, fill, said } from "./dom.js";
 import { endpoint, endpoints, newEndpoint } from "./endpoints.js";
 import { keys, newKey } from "./keys.js";
 import { list } from "./list.js";
@@ -28,6 +28,7 @@ const HINT =
   "The value of the secret that the stack's output ApiKeySecret names, or a named key. It stays in this tab's memory: " +
   "reloading or closing the tab signs you out.";
 const NO_LONGER = "The API no longer accepts this key.";
+const OVER = "Your session has ended, or may no longer use the console.";
 const SAID_FOR = 6_000; // milliseconds
 
 const main = el("main", { id: "main", tabindex: "-1" });
@@ -112,6 +113,10 @@ const call = (signal) => async (method, path, options) => {
       return await api.call(method, path, { ...options, signal: read ? signal : undefined });
     } catch (error) {
       if (error.status !== 401) throw error;
+      if (api.signedInAs()) {
+        leave(OVER);
+        throw error;
+      }
       if (read || !(await hasAnotherKey())) {
         leave(NO_LONGER);
         throw error;
@@ -142,15 +147,17 @@ const enter = () => {
     link(HOME, "Tokens"),
     api.may(api.ENDPOINTS) && link("#/endpoints", "Endpoints"),
     api.may(api.KEYS) && link("#/keys", "Keys"),
-    link("#/create", "Create"),
+    api.may(api.CREATE) && link("#/create", "Create"),
   );
-  const out = button("Sign out", () => leave(), "small");
+  const person = api.signedInAs();
+  const out = button("Sign out", person ? () => api.endSession().finally(() => leave()) : () => leave(), "small");
   const skip = button("Skip to the content", () => main.focus(), "skip");
-  document.body.replaceChildren(skip, el("header", {}, brand(), nav, out), main, status);
+  document.body.replaceChildren(skip, el("header", {}, brand(), nav, person && el("span", { class: "person" }, said(person)), out), main, status);
   placed = "";
   show();
 };
 
+const HAS_ACCOUNTS = document.querySelector("meta[name=sign-in]").content === "on";
 const VERSION = document.querySelector("meta[name=generator]").content.replace("Waitpoints", "").trim(); // of the stack
 
 const brand = () => {
@@ -173,11 +180,28 @@ const leave = (reason = "") => {
   };
   const told = reason ? el("p", { class: "problem", role: "alert" }, reason) : null;
   const title = el("h1", {}, "Sign in to the console");
-  const card = el("main", { class: "card" }, brand(), title, told, form(field, submitButton("Sign in"), attempt));
+  const byAccount = el("div", { role: "status" });
+  const card = el("main", { class: "card" }, brand(), title, told, byAccount, form(field, submitButton("Sign in"), attempt));
   document.body.replaceChildren(card);
   field.querySelector("input").focus();
+  if (HAS_ACCOUNTS) offerAccount(byAccount).catch((error) => fill(byAccount, problem(error)));
+};
+
+// Enter as who has signed in with the stack's issuer, or say where to.
+const offerAccount = async (place) => {
+  const found = await api.whoIsSignedIn();
+  if (!place.isConnected) return;
+  if (found.formToken) {
+    await api.enterAs(found);
+    enter();
+    return;
+  }
+  const stranger = found.person && el("p", {}, said(found.person), " may not use the console.");
+  const text = found.person ? "Sign in with another account" : "Sign in with your account";
+  fill(place, stranger, el("p", {}, el("a", { href: found.signInUrl, class: "button primary" }, text)), el("p", {}, "Or with a key:"));
 };
 
 addEventListener("hashchange", show);
 addEventListener("pagehide", () => leave()); // a page that comes back from the browser's cache asks again
+addEventListener("pageshow", (event) => event.persisted && leave());
 leave();

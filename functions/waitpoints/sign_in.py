@@ -54,7 +54,8 @@ class Session:
     """What a browser's cookie says. `id` is random.
 
     `domain` is the organization's whose account it is, in lower case: what follows the @ in `email`, or Google's `hd`.
-    `auth_time` is when the person last proved to the issuer who they are, if the issuer says it.
+    `auth_time` is when the person last proved to the issuer who they are, if the issuer says it. `claims` has what the ID
+    token said of those that give rights in the console (`operators.read_claims`).
     """
 
     id: str
@@ -62,6 +63,7 @@ class Session:
     domain: str | None
     auth_time: int | None
     ends_at: int
+    claims: tuple[str, ...] = ()
 
     def is_in(self, domains: Collection[str]) -> bool:
         """Whether the account is of one of these domains, which match whole."""

@@ -84,7 +84,8 @@ class CompletedBy(Stored):
     slack_user: Annotated[str | None, "The id of whoever pressed a button in Slack, if the page names no approvers."] = None
     slack_name: Annotated[str | None, "Their name in Slack."] = None
     key: Annotated[
-        str | None, "The name of the named key that completed it, or that made the public access token which did."
+        str | None,
+        "The name of the named key that completed it, or made the public access token which did, or of who had signed in.",
     ] = None
     record: Annotated[str | None, "The id of the recorded delivery that settled it."] = None
 
@@ -280,7 +281,7 @@ class HandOver(Stored):
     added: Annotated[tuple[Mapping[str, str], ...], _ids, "The ids of these people."]
     removed: Annotated[tuple[str, ...], list]
     at: Annotated[int, iso]
-    key: Annotated[str | None, "The name of the named key that made it. Absent for the root key."] = None
+    key: Annotated[str | None, "The name of the named key that made it, or who had signed in. Absent for the root key."] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -438,7 +439,7 @@ class Token(Stored):
     metadata: str | None = None
     has_metadata: bool = False
     traceparent: Annotated[str | None, "The `traceparent` of its create, if it had one.", NOT_LISTED] = None
-    created_by: Annotated[str | None, "The name of the named key that created it.", NOT_LISTED] = None
+    created_by: Annotated[str | None, "The name of the named key that created it, or of who had signed in.", NOT_LISTED] = None
     answers: tuple[Answer, ...] = ()
     hand_overs: tuple[HandOver, ...] = ()
     escalated_at: int | None = None
@@ -455,6 +456,11 @@ class Token(Stored):
     @property
     def status(self) -> Status:
         return self.outcome.status if self.outcome else Status.WAITING
+
+    @property
+    def asks_people(self) -> bool:
+        """Whether only its approvers answer its page, or only who signs in."""
+        return self.rules is not None and (self.rules.has_approvers or self.rules.has_sign_in)
 
     @property
     def listed_page(self) -> dict[str, str] | None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from waitpoints.access.api_key_cache import ApiKeyCache
     from waitpoints.access.credentials import Credentials
     from waitpoints.access.drafts import Drafts
+    from waitpoints.access.operators import Role
     from waitpoints.access.sessions import Sessions
     from waitpoints.access.urls import Urls
     from waitpoints.aws.api_key_store import ApiKeyStore
@@ -282,6 +283,16 @@ class Services:
         from waitpoints.access.sessions import Sessions
 
         return Sessions(self._session_key, issuer, os.environ["OIDC_CLIENT_ID"], os.environ["BASE_URL"], self.now)
+
+    @cached_property
+    def roles(self) -> "tuple[Role, ...]":
+        """Who may use the console after a sign-in; the first role that includes somebody is theirs. Empty: nobody."""
+        if not os.environ.get("CONSOLE_OPERATORS") and not os.environ.get("CONSOLE_READERS"):
+            return ()
+        from waitpoints.access.operators import OPERATE, READ, Role
+
+        kinds = (("CONSOLE_OPERATORS", OPERATE), ("CONSOLE_READERS", READ))
+        return tuple(Role.of(os.environ[name], actions, os.environ[f"{name}_TAG"]) for name, actions in kinds)
 
     @cached_property
     def drafts(self) -> "Drafts":

@@ -34,7 +34,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, SIGN_IN, STACK_NAME, Template
 from tests.support.webhook_signer import sign
 from tools.openapi.operations import ENDPOINTS, KEYS, TOKENS
-from waitpoints.access.sessions import BEGIN, SIGN_OUT
+from waitpoints.access.sessions import BEGIN, CONSOLE_SESSION, SIGN_OUT
 from waitpoints.api.notices import posting
 from waitpoints.aws.delivery_store import DeliveryStore
 from waitpoints.aws.items import TOKEN, UNDELIVERED, primary_key
@@ -756,6 +756,10 @@ OF_SIGN_IN = {
     "OIDC_SCOPES": "openid email",
     "SESSION_KEY_SECRET": f"{STACK_NAME}-SessionKey",
     "SIGN_IN_HOURS": "8",
+    "CONSOLE_OPERATORS": issuer.ANN["email"],
+    "CONSOLE_OPERATORS_TAG": "",
+    "CONSOLE_READERS": "",
+    "CONSOLE_READERS_TAG": "",
 }
 
 
@@ -796,6 +800,16 @@ def begin_and_end_a_session(world: World) -> None:
             "cookie": sign_in(world, idp, page),
         }
         assert world.http("POST", SIGN_OUT, urlencode({"to": page}).encode(), headers).status == 303
+
+
+@of("console_session")
+def use_the_console(world: World) -> None:
+    with at_an_issuer(world) as idp:
+        cookie = sign_in(world, idp, urlsplit(world.create()["url"]).path)
+        headers = {"sec-fetch-site": "same-origin", "origin": SIGN_IN["PublicBaseUrl"], "cookie": cookie}
+        shown = world.http("GET", CONSOLE_SESSION, b"", headers).json
+        traded = world.http("POST", CONSOLE_SESSION, json.dumps({"formToken": shown["formToken"]}).encode(), headers)
+        assert world.http("GET", TOKENS, b"", {"authorization": f"Bearer {traded.json['bearer']}"}).status == 200
 
 
 @of("show_callback")

@@ -278,7 +278,11 @@ def test_the_access_log_takes_no_room_in_the_accounts_resource_policy() -> None:
 def test_every_throttled_route_exists_whatever_the_parameters() -> None:
     """API Gateway keeps a stage's limits, and refuses to take away a route that has one: see `test_upgrade_template`."""
     always = Template.load().routes()
-    assert Template.load(WITH_ALL).routes().keys() - always.keys() == {"POST /api/v1/slack", *SIGN_IN_ROUTES}
+    assert Template.load(WITH_ALL).routes().keys() - always.keys() == {
+        "POST /api/v1/slack",
+        "ANY /api/v1/console-session",
+        *SIGN_IN_ROUTES,
+    }
     assert stage()["RouteSettings"]
     assert stage()["RouteSettings"].keys() <= always.keys()
 

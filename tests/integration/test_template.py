@@ -143,7 +143,7 @@ def test_the_bucket_is_reached_only_with_tls(stack: MotoStack) -> None:
     assert statement["Resource"] == [bucket, f"{bucket}/*"]
 
 
-NOT_OF_THE_API = {"show_console", "answer_slack", "begin_sign_in", "finish_sign_in", "sign_out"}
+NOT_OF_THE_API = {"show_console", "answer_slack", "begin_sign_in", "finish_sign_in", "sign_out", "console_session"}
 """Functions that need no key, and that openapi.yaml does not have: only browsers and Slack call them."""
 
 

@@ -1,4 +1,4 @@
-"""Which key may use which route (contract Q3): the cells of the table, and a request for each.
+"""Which key or session of the console may use which route (contract Q3, V10): the cells of the table, and a request for each.
 
 The rows are the operations that take the API key. A new one is a row by itself, and if it has no scope, it must be among
 ROOT_ONLY. The columns are the keys. The same cells are tried in process and over HTTP.
@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
+import waitpoints.access.operators as console
 from tools.openapi.operation import Operation
 from tools.openapi.operations import DELIVERIES, ENDPOINTS, OPERATIONS, TOKENS, by_id
 from waitpoints.access.api_keys import new_key
-from waitpoints.access.caller import Action
+from waitpoints.access.caller import Action, Caller
 from waitpoints.api.api_key_request import UNTAGGED
 
 Ask = Callable[[str, str, Any, str], tuple[int, Any]]
@@ -26,7 +27,13 @@ ENDPOINT = "scope-table"
 ACTIONS = get_args(Action.__value__)
 SCOPES = (*ACTIONS, *(f"{action}:{TAG}" for action in ACTIONS if action != UNTAGGED))
 BOTH = ("deliveries complete", f"deliveries:{TAG} complete", f"deliveries complete:{TAG}")
-INVALID = ("unknown", "revoked", "expired")
+SESSIONS = {
+    "session read": console.READ,
+    "session read create complete": console.OPERATE,
+    f"session read:{TAG} create:{TAG} complete:{TAG}": console.OPERATE,
+}
+"""Of the console, by the scopes that they have."""
+INVALID = ("unknown", "revoked", "expired", "session that has expired", "session of another stack")
 ROOT_ONLY = {"create_public_token_v1", "get_public_token_claims_v1", "create_key_v1", "list_keys_v1", "revoke_key_v1"}
 NOT_OF_ONE_TOKEN = {"list_waitpoint_tokens_v1", "mint_public_token_v1"}
 """They need no token with the tag: a list shows only such tokens, a public access token is checked at use."""
@@ -35,6 +42,7 @@ CHANGES_ITS_TOKEN = {"complete_waitpoint_token_v1", "complete_waitpoint_key_v1",
 CLOSED = [operation for operation in OPERATIONS if "secretKey" in operation.credentials]
 COMPLETE, PACKET = by_id("complete_waitpoint_token_v1"), by_id("get_packet_v1")
 LARGE = '"' * 800_000  # twice as much in JSON, and four times in the JSON of an answer
+FAR = 9_999_999_999_999  # epoch milliseconds
 NEW_KEY_WORKS_AFTER = 5.0  # seconds, in an environment that has just read the keys
 
 
@@ -52,11 +60,12 @@ class Cell:
         """What a 403 must say."""
         if self.operation.scope is None:
             return "Only the root key may do this"
-        return f"lacks the scope {next(_lacking(self.operation, self.holder, self.tag))}"
+        lacks = next(_lacking(self.operation, self.holder, self.tag), None)
+        return f"lacks the scope {lacks}" if lacks else "A session of the console makes no Public Access Token"
 
 
 def cells(operation: Operation) -> Iterator[Cell]:
-    for holder in ("root", *INVALID, *SCOPES, *BOTH):
+    for holder in ("root", *INVALID, *SCOPES, *BOTH, *SESSIONS):
         for tag in (TAG, OTHER_TAG) if ":" in holder else (OTHER_TAG,):
             yield Cell(operation, holder, tag, _status(operation, holder, tag))
 
@@ -65,15 +74,17 @@ def _status(operation: Operation, holder: str, tag: str) -> int:
     if holder == "root":
         return 200
     if operation.scope is None:
-        return 403
+        return 401 if holder in INVALID[-2:] else 403
     if holder in INVALID:
         return 401
+    if holder in SESSIONS and operation.path == MINT:
+        return 403
     return 403 if any(_lacking(operation, holder, tag)) else 200
 
 
 def _lacking(operation: Operation, holder: str, tag: str) -> Iterator[Action]:
     """The scopes that an operation needs and a key lacks, in the order in which they are checked: tags come last."""
-    held = dict(scope.partition(":")[::2] for scope in holder.split())
+    held = dict(scope.partition(":")[::2] for scope in holder.removeprefix("session").split())
     yield from (action for action in operation.scopes if action not in held)
     if operation.id not in NOT_OF_ONE_TOKEN:
         yield from (action for action in operation.scopes if held.get(action) not in ("", tag))
@@ -94,11 +105,20 @@ class Holders:
 
     def __post_init__(self) -> None:
         self.keys = {scopes: self.make(*scopes.split()) for scopes in (*SCOPES, *BOTH)}
+        self.keys |= {
+            name: self._bearer(self.root, actions, TAG if TAG in name else None) for name, actions in SESSIONS.items()
+        }
+        self.keys["session that has expired"] = self._bearer(self.root, console.OPERATE, expires_at=1)
+        self.keys["session of another stack"] = self._bearer("another root key", console.OPERATE)
         self.keys |= {"root": self.root, "sdk": self.make("create", "complete", "read"), "unknown": new_key()}
         self.keys["expired"] = self.make(*ACTIONS, expiresIn="1s")
         self.keys["revoked"] = self.make(*ACTIONS)
         self.revoke(self.names[-1])
         self.advance(seconds=NEW_KEY_WORKS_AFTER)
+
+    def _bearer(self, key: str, actions: tuple[Action, ...], tag: str | None = None, expires_at: int = FAR) -> str:
+        person = Caller("ann@example.com", "0123456789abcdef", dict.fromkeys(actions, tag), is_person=True)
+        return console.bearer(key, person, expires_at)
 
     def make(self, *scopes: str, **options: str) -> str:
         self.names.append(f"table-{uuid.uuid4().hex}")

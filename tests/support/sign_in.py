@@ -1,6 +1,7 @@
 """The handlers on a world at which people can sign in."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,13 @@ from waitpoints.wiring import services
 
 
 def browser_of(
-    api: Server, subject: str, email: str | None = "", *, domain: str | None = "", auth_time: int | None = None
+    api: Server,
+    subject: str,
+    email: str | None = "",
+    *,
+    domain: str | None = "",
+    auth_time: int | None = None,
+    claims: tuple[str, ...] = (),
 ) -> Browser:
     """The browser of a person who has signed in. Empty: they are <subject>@example.com, and of its domain."""
     now, browser, sessions = services.now(), Browser(api), services.sessions
@@ -28,7 +35,7 @@ def browser_of(
     address = f"{subject}@example.com" if email == "" else email
     own = (address.partition("@")[2] if address else None) if domain == "" else domain
     signed_in = SignedIn(sessions.issuer, subject, address, now)
-    session = Session(new_id(), signed_in, own, auth_time, now + 3_600_000)
+    session = Session(new_id(), signed_in, own, auth_time, now + 3_600_000, claims)
     browser.keep(sessions.begin(session))
     return browser
 
@@ -45,10 +52,8 @@ class SignInStack:
     def browser(self) -> Browser:
         return Browser(self.api)
 
-    def browser_of(
-        self, subject: str, email: str | None = "", *, domain: str | None = "", auth_time: int | None = None
-    ) -> Browser:
-        return browser_of(self.api, subject, email, domain=domain, auth_time=auth_time)
+    def browser_of(self, subject: str, email: str | None = "", **more: Any) -> Browser:
+        return browser_of(self.api, subject, email, **more)
 
     @property
     def sessions(self) -> Sessions:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from waitpoints import json_text, telemetry
-from waitpoints.access.caller import NAMED_KEY, ROOT, Caller
+from waitpoints.access.caller import NAMED_KEY, ROOT, SESSION, Caller
 from waitpoints.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Credentials:
 
             if api_keys.has_form(credential) and (named := self._find(api_keys.digest(credential))):
                 return named
+        if credential.startswith(SESSION) and (person := self._find_person(credential)):
+            return person
         self._check_is_root(credential)
         return ROOT
 
@@ -65,6 +67,8 @@ class Credentials:
 
                 if api_keys.has_form(credential):
                     raise Forbidden("Only the root key may do this, and this is a named key") from None
+            if credential.startswith(SESSION) and self._find_person(credential):
+                raise Forbidden("Only the root key may do this, and this is a session of the console") from None
             raise
 
     def _check_is_root(self, credential: str) -> None:
@@ -79,6 +83,14 @@ class Credentials:
             return None
         telemetry.note(apiKey=key.name)
         return key.caller
+
+    def _find_person(self, bearer: str) -> Caller | None:
+        from waitpoints.access import operators
+
+        person = operators.read_bearer(self.api_key.read_accepted(), bearer, int(time.time() * 1000))
+        if person is not None:
+            telemetry.note(person=person.digits)
+        return person
 
     def find_maker(self, subject: str) -> Caller:
         """Return whose key has made a public access token with this `sub`. Raises Unauthenticated unless that key is valid."""

@@ -16,6 +16,7 @@ from waitpoints.sign_in import Session, SignedIn
 BEGIN = "/api/v1/sign-in"
 RETURN = "/api/v1/sign-in/return"
 SIGN_OUT = "/api/v1/sign-out"
+CONSOLE_SESSION = "/api/v1/console-session"
 COOKIE = "__Host-waitpoints-session"
 _FORM = 1  # of the cookie. Another one ends all sessions; without it, other fields of `Session` would be read as these
 _ATTRIBUTES = "Secure; HttpOnly; SameSite=Lax"
@@ -30,23 +31,29 @@ class Sessions:
         self.base_url = base_url.rstrip("/")
         self._key = key
         self._purpose = f"session {_FORM}\n{issuer}\n{client_id}"
+        self._purpose_with_claims = f"{self._purpose}\nclaims"  # 0.4.1 does not know such a session, and asks for a new one
         self._now = now
 
     def read(self, cookies: Mapping[str, str]) -> Session | None:
         """Return the session of a request with these cookies. None: nobody is signed in, or not any more."""
         if COOKIE not in cookies:
             return None
-        value = signed_text.read(self._key.read_latest(), self._purpose, cookies[COOKIE])
+        purposes = (self._purpose, self._purpose_with_claims)
+        found = (signed_text.read(self._key.read_latest(), purpose, cookies[COOKIE]) for purpose in purposes)
+        value = next(filter(None, found), None)
         if value is None or value["ends_at"] <= self._now():
             return None
-        return Session(**{**value, "signed_in": SignedIn(self.issuer, **value["signed_in"])})
+        read = {"signed_in": SignedIn(self.issuer, **value["signed_in"]), "claims": tuple(value.get("claims", ()))}
+        return Session(**{**value, **read})
 
     def begin(self, session: Session) -> str:
         """Return the cookie of a session, with its attributes."""
         value = asdict(session)
         del value["signed_in"]["issuer"]  # it is in what is signed
+        if not session.claims:
+            del value["claims"]
         *_, latest = self._key.read_latest()  # the key may have been rotated a moment ago
-        text = signed_text.sign(latest, self._purpose, value)
+        text = signed_text.sign(latest, self._purpose_with_claims if session.claims else self._purpose, value)
         return set_cookie(COOKIE, text, (session.ends_at - self._now()) // 1000)
 
     def link(self, target: str, *, max_age: int | None = None, other_account: bool = False) -> str:

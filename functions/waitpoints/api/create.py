@@ -78,6 +78,8 @@ def create(wanted: "CreateWaitpointTokenRequest", sent: Sent) -> dict[str, Any]:
     created = services.tokens.create(new, now, partial(output_check.fits, document) if document else None)
     url = services.urls.url(created.token_id, sent.api_url)
     answer = {"id": created.token_id, "isCached": created.is_cached, "url": url}
+    if caller.is_person:  # the token of a key may be one that asks others
+        return answer | {"url": ""}
     if document and checked.has_approvers:
         from waitpoints import approvers, json_text
 

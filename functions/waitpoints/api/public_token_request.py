@@ -14,6 +14,8 @@ def check_within(caller: Caller, scopes: list[str]) -> None:
     The tag that limits a key is checked when a token is completed. A scope that completes nothing needs nothing: it opens no
     route, and the SDK's users ask for it.
     """
+    if caller.is_person:
+        raise Forbidden("A session of the console makes no Public Access Token")
     tag = caller.only_tag("complete")
     for scope in scopes:
         completes, only = what_it_completes(scope)

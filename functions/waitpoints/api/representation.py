@@ -64,13 +64,13 @@ def deadline_moved(token_id: str, timeout_at: int | None) -> dict[str, Any]:
     return present({"id": token_id, "timeoutAt": _iso(timeout_at)})
 
 
-def handed_over(token: Token, added: Sequence["Approver"], link_of: "LinkOf") -> dict[str, Any]:
-    """Return the links of those who were added."""
+def handed_over(token: Token, added: Sequence["Approver"], link_of: "LinkOf | None") -> dict[str, Any]:
+    """Return the links of those who were added, if the caller may have them."""
     from waitpoints import approvers
 
     approval = approvers.of_token(token)
     assert approval is not None, "a page without approvers is not handed over"
-    return {"id": token.id, "links": approval.links(added, link_of)}
+    return {"id": token.id, "links": approval.links(added, link_of) if link_of else {}}
 
 
 def completed(settled: bool) -> dict[str, Any]:

@@ -6,6 +6,7 @@ The page to return to must be one behind a callback URL of this stack, so no lin
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs
 
 from waitpoints import ids, telemetry
@@ -95,10 +96,19 @@ def _check(query: Mapping[str, str], attempt: Attempt) -> tuple[Session, str | N
         identity.read_domain(claims, issuer.url, email),
         auth_time,
         now + services.session_length,
+        _claims(claims),
     )
     if attempt.max_age is not None and not session.is_recent(attempt.max_age * 1000, now):
         raise SignInRefused("auth_time")
     return session, None if email else identity.cause(claims, services.email_claim)
+
+
+def _claims(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    if not services.roles:
+        return ()
+    from waitpoints.access import operators
+
+    return operators.read_claims(services.roles, claims)
 
 
 def _show_failure(request: Request, error: SignInRefused | None, attempt: Attempt | None) -> Response:

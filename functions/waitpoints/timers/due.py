@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from waitpoints import telemetry
 from waitpoints.access.caller import ROOT, Caller
-from waitpoints.errors import NotMovedYet, WrittenLater, attempts
+from waitpoints.errors import Forbidden, NotMovedYet, WrittenLater, attempts
 from waitpoints.ports import Clock, Timer
 from waitpoints.token import NEAR, Token
 from waitpoints.tokens import Tokens
@@ -84,6 +84,8 @@ class Timers:
             token.check_version()
             if token.outcome is not None:
                 return False
+            if caller.is_person and token.rules and token.rules.has_sign_in and is_sooner(timeout_at, token.timeout_at):
+                raise Forbidden("A session of the console does not end a page with signIn, nor sooner than it would")
             if token.timeout_at is not None and (timeout_at is None or timeout_at > token.timeout_at):
                 self._store.keep_longer(token, timeout_at)
             due_at, now = next_due_at(replace(token, timeout_at=timeout_at)), self._clock()
@@ -105,6 +107,11 @@ class Timers:
             return True
         telemetry.note(reminded=reminded.reminded_count, escalated=reminded.escalated_at is not None)
         return self._store.remind(token, reminded)
+
+
+def is_sooner(one: int | None, other: int | None) -> bool:
+    """Whether a timeout comes before another one. None never comes."""
+    return one is not None and (other is None or one < other)
 
 
 def next_due_at(token: Token) -> int | None:

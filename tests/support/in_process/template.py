@@ -24,7 +24,9 @@ SIGN_IN = {
     "PublicBaseUrl": "https://hooks.example.com",
 }
 """The parameters of a stack at which people can sign in."""
-EVERYTHING = {**CHANNELS, **SIGN_IN}
+CONSOLE = {**SIGN_IN, "ConsoleReaders": "example.org", "ConsoleOperators": "ann@example.com, groups=operators"}
+"""The parameters of a stack at whose console people can sign in."""
+EVERYTHING = {**CHANNELS, **CONSOLE}
 """With these parameters a stack has every function."""
 
 Resource = dict[str, Any]

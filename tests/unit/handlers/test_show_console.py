@@ -11,7 +11,7 @@ import pytest
 
 import show_console
 from tests.support.in_process.api_gateway import Api, HttpAnswer, http_event
-from tests.support.in_process.template import ROOT
+from tests.support.in_process.template import CONSOLE, ROOT, SIGN_IN, Template
 
 FOLDER = ROOT / "functions" / "console_files"
 ASSETS = sorted(path.name for path in FOLDER.iterdir() if path.name != "index.html")
@@ -41,7 +41,7 @@ def asset(api: Api, name: str) -> HttpAnswer:
 def test_the_page_needs_no_key_and_is_not_kept(api: Api) -> None:
     answer = page(api)
     written = (FOLDER / "index.html").read_text().replace("VERSION", version(api)).replace("STACK", STACK_VERSION)
-    assert (answer.status, answer.text) == (200, written)
+    assert (answer.status, answer.text) == (200, written.replace("SIGN_IN", "off"))
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
 
@@ -50,6 +50,17 @@ def test_the_page_names_the_version_of_the_stack(api: Api, monkeypatch: pytest.M
     assert f'<meta name="generator" content="Waitpoints {STACK_VERSION}">' in page(api).text
     monkeypatch.delenv("STACK_VERSION")  # new code runs for seconds with the environment of an older version
     assert '<meta name="generator" content="Waitpoints ">' in page(api).text
+
+
+@pytest.mark.parametrize(("parameters", "content"), [({}, "off"), (SIGN_IN, "off"), (CONSOLE, "on")])
+def test_the_page_says_whether_people_sign_in(
+    api: Api, monkeypatch: pytest.MonkeyPatch, parameters: dict[str, str], content: str
+) -> None:
+    template = Template.load(parameters)
+    variables = template.resolve(template.functions()["show_console"].properties["Environment"]["Variables"], {})
+    if "CONSOLE_SIGN_IN" in variables:
+        monkeypatch.setenv("CONSOLE_SIGN_IN", variables["CONSOLE_SIGN_IN"])
+    assert f'<meta name="sign-in" content="{content}">' in page(api).text
 
 
 @pytest.mark.parametrize("name", ASSETS)

@@ -68,7 +68,7 @@ class HandOver(Answer):
     removed: tuple[str, ...]
     at: datetime
     key: str | None = None
-    """The name of the named key that made it. None for the root key."""
+    """The name of the named key that made it, or who had signed in. None for the root key."""
 
 
 class Escalation(Answer):
@@ -167,7 +167,7 @@ class CompletedBy(Answer):
     slack_name: str | None = None
     """Their name in Slack."""
     key: str | None = None
-    """The name of the named key that completed it, or that made the public access token which did."""
+    """The name of the named key that completed it, or made the public access token which did, or of who had signed in."""
     override: bool = False
     """The API key completed the token in place of its approvers."""
     signed_in: SignedIn | None = None
@@ -288,7 +288,7 @@ class TokenMembers(Answer):
     traceparent: str | None = Field(default=None, repr=False)
     """The `traceparent` of its create, if it had one. Not in a list."""
     created_by: str | None = None
-    """The name of the named key that created it. Not in a list."""
+    """The name of the named key that created it, or of who had signed in. Not in a list."""
 
 
 class Verification(Answer):
