@@ -3,7 +3,7 @@
 The session's cookie is the credential, with the form token that GET returns.
 """
 
-from waitpoints.api import console_session
+from waitpoints.api.console import session
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.wiring import services
 
@@ -12,4 +12,4 @@ services.build_at_start(lambda s: (s.sessions, s.roles, s.credentials))
 
 @http_handler("GET", "POST", api_key_required=False)
 def handler(request: Request) -> Response:
-    return console_session.show(request) if request.method == "GET" else console_session.trade(request)
+    return session.show(request) if request.method == "GET" else session.trade(request)

@@ -1,4 +1,4 @@
-"""The console's session: who gets a bearer for the API, and what the bearer opens."""
+"""The console's session: who gets a bearer, and what it opens. Tests `access/operators` and `console/session`."""
 
 import json
 import time

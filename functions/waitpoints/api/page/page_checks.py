@@ -67,7 +67,7 @@ def _are_languages(value: Any) -> bool:
 
 
 def _is_zone(value: Any) -> bool:
-    from waitpoints.api.page import zones
+    from waitpoints import zones
 
     return isinstance(value, str) and value in zones.names()
 

@@ -865,7 +865,7 @@ def time(language: str, at: datetime, zone: str | None = None) -> str:
     """Return a time in UTC, such as "25 November 2026, 14:05 UTC", or in a zone of IANA's database: "…, 15:05 UTC+1"."""
     shown, distance = at.astimezone(UTC), "UTC"
     if zone:
-        from waitpoints.api.page import zones
+        from waitpoints import zones
 
         shown = zones.local(at, zone)
         distance = zones.offset(shown)

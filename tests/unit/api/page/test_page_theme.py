@@ -1,4 +1,4 @@
-"""What the sentences of a page are made of, and its colours, which can be read."""
+"""What the sentences of a page are made of, and its colours, which can be read. Tests `page/palette`, too."""
 
 import re
 from base64 import b64encode

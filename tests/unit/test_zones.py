@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.support import mails
+from waitpoints import zones
 from waitpoints.api.notices.summary import Summary
-from waitpoints.api.page import words, zones
+from waitpoints.api.page import words
 from waitpoints.api.page.facts import values
 
 SUMMER = datetime(2027, 7, 31, 22, 30, tzinfo=UTC)
