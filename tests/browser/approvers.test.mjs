@@ -10,19 +10,19 @@ const { URL_ANN, URL_BO, URL_DEE, URL_NOBODY } = process.env;
 test("two of three people approve, with and without JavaScript, and one rejects late by the keyboard", async () => {
   const [ann, bo, dee, nobody] = [await openTab(), await openTab({ javaScriptEnabled: false }), await openTab(), await openTab()];
   await Promise.all([ann.goto(URL_ANN), bo.goto(URL_BO), dee.goto(URL_DEE), nobody.goto(URL_NOBODY)]);
-  assert.match(await text(ann), /You answer as Ann Lee\. This link is personal/);
-  assert.match(await text(ann), /2 of 3 must choose Approve\. So far: 0\..*One person is enough for Reject\./s);
-  assert.match(await text(nobody), /Deploy 4\.2.*You need a link of your own/s);
+  assert.match(await text(ann), /You are answering as Ann Lee\. This link is only for you/);
+  assert.match(await text(ann), /2 of 3 people must choose Approve\. So far: 0\..*One person is enough for Reject\./s);
+  assert.match(await text(nobody), /Deploy 4\.2.*You need your own link/s);
   assert.equal((await nobody.$$("button, input, form")).length, 0);
 
   await ann.type("textarea", "Looks good\nNote: not mine");
   await press(ann, APPROVE);
-  assert.match(await text(ann), /You are about to choose Approve.*Looks good.*You answer as Ann Lee/s);
+  assert.match(await text(ann), /You are about to choose Approve.*Looks good.*You are answering as Ann Lee/s);
   await press(ann, YES);
-  assert.match(await text(ann), /Your answer is recorded.*You chose Approve.*So far: 1\..*Ann Lee \(you\)Approve/s);
+  assert.match(await text(ann), /Your answer was recorded.*You chose Approve.*So far: 1\..*Ann Lee \(you\)Approve/s);
 
   await bo.reload();
-  assert.match(await text(bo), /You answer as bo@example\.com.*Ann LeeApprove.*Note: Looks good.*So far: 1\./s);
+  assert.match(await text(bo), /You are answering as bo@example\.com.*Ann LeeApprove.*Note: Looks good.*So far: 1\./s);
   await press(bo, APPROVE);
   await press(bo, YES);
   assert.match(await text(bo), /Thank you.*You chose Approve/s);

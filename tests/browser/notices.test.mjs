@@ -9,7 +9,7 @@ const { FIRST, SECOND } = process.env;
 test("two people open the links of their mails, and approve", async () => {
   const [ann, bo] = [await openTab(), await openTab()];
   for (const [tab, url, said] of [
-    [ann, FIRST, /Your answer is recorded/],
+    [ann, FIRST, /Your answer was recorded/],
     [bo, SECOND, /Thank you.*You chose Approve/s],
   ]) {
     await tab.goto(url);

@@ -16,7 +16,7 @@ test("while the issuer is down a person reads so, and signs in when it is up aga
   await turnIssuer(false);
   const [answer] = await choose(tab, "Sign in");
   assert.equal(answer.status(), 503);
-  assert.match(await main(tab), /The sign-in did not succeed.*try it again in a moment.*Sign in again/s);
+  assert.match(await main(tab), /Sign-in failed.*try again in a moment.*Sign in again/s);
   await look(tab, "issuer down", "Sign in again");
   assert.deepEqual(await cookies(tab), []);
   await turnIssuer(true);
@@ -45,7 +45,7 @@ test("an issuer that goes down while a person signs in there signs nobody in, an
   await onReturn(tab, () => turnIssuer(false));
   await signIn(tab, "ann@example.com");
   assert.ok(tab.url().startsWith(RETURN));
-  assert.match(await main(tab), /The sign-in did not succeed.*try it again in a moment/s);
+  assert.match(await main(tab), /Sign-in failed.*try again in a moment/s);
   assert.deepEqual(await cookies(tab), []);
   await turnIssuer(true);
   await choose(tab, "Sign in again"); // the issuer remembers them

@@ -4,12 +4,12 @@ import { test } from "node:test";
 import { beginAgain, choose, cookies, look, main, onReturn, openPhone, pauseIssuer, resumeIssuer, signIn } from "./sign_in.mjs";
 
 const { URL: PAGE } = process.env;
-const FAILED = /The sign-in did not succeed.*try it again in a moment.*Sign in again/s;
+const FAILED = /Sign-in failed.*try again in a moment.*Sign in again/s;
 
 test("a page whose issuer was removed says that nobody can sign in", async () => {
   const tab = await openPhone();
   assert.equal((await tab.goto(PAGE)).status(), 403);
-  assert.match(await main(tab), /Nobody can sign in here any more.*ask for a new link/s);
+  assert.match(await main(tab), /Signing in here is no longer possible.*ask for a new link/s);
   assert.doesNotMatch(await tab.content(), /ACME/);
   await look(tab, "issuer removed");
 });
@@ -38,5 +38,5 @@ test("nobody waits long for an issuer that is slow, and signs in when it no long
     assert.ok(performance.now() < until, await main(tab));
     await choose(tab, "Sign in again"); // the issuer remembers them
   }
-  assert.match(await main(tab), /Pay ACME\?.*You answer as ann@example\.com/s);
+  assert.match(await main(tab), /Pay ACME\?.*You are answering as ann@example\.com/s);
 });

@@ -31,13 +31,13 @@ test("the wrong person reads who they are and no name, and uses another account"
   await look(tab, "wrong person", "Use another account", "Sign out");
   await choose(tab, "Use another account");
   await signIn(tab, "ann@example.com");
-  assert.match(await main(tab), /Pay ACME\?.*You answer as ann@example\.com/s);
+  assert.match(await main(tab), /Pay ACME\?.*You are answering as ann@example\.com/s);
 });
 
 test("two approvers sign in and answer, and the second one reads the first answer", async () => {
   const ann = await opened(NAMED, "ann@example.com");
   await choose(ann, "Approve");
-  assert.match(await main(ann), /Your answer is recorded/);
+  assert.match(await main(ann), /Your answer was recorded/);
   const bo = await opened(NAMED, "bo@example.com", await openPhone());
   assert.match(await main(bo), /ann@example\.com.*Approve/s);
   await choose(bo, "Approve");
@@ -54,12 +54,12 @@ test("a page for a domain can be read by all, and takes an answer of its people 
   assert.match(await main(tab), /Pay ACME\?.*2 people must choose Approve/s);
   await look(tab, "form", "Approve", "Sign out");
   await choose(tab, "Approve");
-  assert.match(await main(tab), /Your answer is recorded/);
+  assert.match(await main(tab), /Your answer was recorded/);
 });
 
 test("who has no confirmed address reads that", async () => {
   const tab = await opened(OPEN, "unverified@example.com", await openPhone());
-  assert.match(await main(tab), /Your organization did not confirm your address.*Reference: no_address/s);
+  assert.match(await main(tab), /Your organization has not confirmed your e-mail address.*Reference: no_address/s);
   await look(tab, "no address", "Use another account", "Sign out");
 });
 
@@ -69,7 +69,7 @@ test("who signs out, or whose session has ended, answers nothing, and loses noth
   await tab.fill(`[name="${note}"]`, "Checked twice");
   await tab.context().clearCookies({ name: SESSION });
   await choose(tab, "Approve");
-  assert.match(await main(tab), /Please sign in.*Your answer was not sent yet.*Once you have signed in/s);
+  assert.match(await main(tab), /Please sign in.*Your answer was not sent yet.*After you sign in/s);
   assert.equal(await tab.evaluate(() => document.activeElement.className), "summary");
   await look(tab, "not sent", "Sign in");
   await choose(tab, "Sign in"); // the issuer remembers them
@@ -92,9 +92,9 @@ test("who signs out, or whose session has ended, answers nothing, and loses noth
 test("a page that asks for a recent sign-in says so to who has signed in for another page", async () => {
   const tab = await opened(ENDED, "ann@example.com", await openPhone());
   await tab.goto(RECENT);
-  assert.match(await main(tab), /You are signed in, but this page asks for a recent sign-in/);
+  assert.match(await main(tab), /You signed in some time ago/);
   assert.doesNotMatch(await tab.content(), /ACME|ann@/);
   await look(tab, "not recent", "Sign in");
   await choose(tab, "Sign in"); // the issuer has seen their password a moment ago, and says when
-  assert.match(await main(tab), /Pay ACME\?.*You answer as ann@example\.com/s);
+  assert.match(await main(tab), /Pay ACME\?.*You are answering as ann@example\.com/s);
 });

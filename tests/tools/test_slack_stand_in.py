@@ -31,7 +31,7 @@ CARD: dict[str, Any] = {
             "content": {
                 "body": [
                     {"inlines": [{"text": "Deploy?", "size": "Large"}]},
-                    {"text": "Open until {{DATE(2027-01-15T08:00:00Z, SHORT)}}, {{TIME(2027-01-15T08:00:00Z)}}"},
+                    {"text": "Answer due by {{DATE(2027-01-15T08:00:00Z, SHORT)}}, {{TIME(2027-01-15T08:00:00Z)}}"},
                 ],
                 "actions": [{"title": "Open", "url": "http://x"}],
             }
@@ -154,7 +154,7 @@ def test_obeys_a_person(workspace: Workspace) -> None:
         "  to one person: not you",
         "  card in Teams:",
         "    Deploy?",
-        "    Open until 2027-01-15T08:00:00Z",
+        "    Answer due by 2027-01-15T08:00:00Z",
         "    [Open] http://x",
     ]
     assert obey(workspace, "press 0 stop as U1", "") == "message 0 has no button stop; it has go"

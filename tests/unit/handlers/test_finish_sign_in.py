@@ -294,7 +294,7 @@ def test_keys_that_are_unknown_are_fetched_again_once_a_minute(at: SignIn, is_pu
 
 class TestAnIssuer:
     def test_that_refuses_is_quoted_only_with_a_standard_code_and_leaves_a_link_to_begin_again(self, at: SignIn) -> None:
-        of_denied = "<p>You, or your organization, did not agree to the sign-in.</p>"
+        of_denied = "<p>You or your organization declined the sign-in.</p>"
         for code, shown in (("access_denied", of_denied), ("login_required", "response_login_required"), ("<b>evil</b>", "")):
             link = at.link(code=None, error=code, error_description="<b>call 0900 1234</b>")
             answer = at.refuses(partial(at.browser.get, link), begun=())

@@ -22,7 +22,7 @@ def token(api: Api) -> dict[str, Any]:
 class TestGet:
     def test_shows_the_page_of_a_waiting_token(self, api: Api, token: dict[str, Any]) -> None:
         page = opened(api, token)
-        for text in ("Example Ltd", APPROVAL["title"], APPROVAL["text"], "Release notes", "Amount", "Open until "):
+        for text in ("Example Ltd", APPROVAL["title"], APPROVAL["text"], "Release notes", "Amount", "Answer due by "):
             assert str(text) in page.text
         assert page.title == "Deploy 4.2 to production? · Example Ltd"
         assert page.links == ["https://example.com/notes?a=1&b=2"]
@@ -51,8 +51,8 @@ class TestGet:
     def test_of_a_token_without_a_page_shows_that_it_waits_and_nothing_to_press(self, api: Api) -> None:
         token = api.create(timeout="1d")
         page = opened(api, token)
-        assert "This link lets another system complete a request" in page.text
-        assert "Open until" in page.text
+        assert "This link is for another system" in page.text
+        assert "Answer due by" in page.text
         assert has_nothing_to_press(page)
         assert_untouched(api, token)
 
@@ -70,7 +70,7 @@ class TestGet:
     @pytest.mark.parametrize("asked", [APPROVAL, None])
     @pytest.mark.parametrize(
         ("end", "said", "icon"),
-        [("failed", "This request was cancelled", "alert"), ("timed out", "The time to answer is over", "clock")],
+        [("failed", "This request was cancelled", "alert"), ("timed out", "The deadline has passed", "clock")],
     )
     def test_of_a_token_that_failed_or_timed_out_says_that_and_no_more(
         self, api: Api, world: World, asked: Any, end: str, said: str, icon: str

@@ -27,7 +27,7 @@ def test_ends_the_session_and_returns_to_the_page(browser: Browser) -> None:
 @pytest.mark.parametrize(
     ("target", "site", "status", "says"),
     [
-        *((PAGE, site, 403, "You are not asked at the moment") for site in ("cross-site", "same-site", "none", "")),
+        *((PAGE, site, 403, "Your answer is not needed right now") for site in ("cross-site", "same-site", "none", "")),
         ("https://evil.example.com", "same-origin", 401, "This link is not valid"),
         (f"{PAGE[:-64]}{'0' * 64}", "same-origin", 401, "This link is not valid"),
     ],

@@ -65,7 +65,7 @@ def write(notice: Notice, brand: str) -> MailContent:
         note=note,
         text=block(page.text),
         links=tuple((line(link.label), link.url) for link in page.links),
-        requested_by=summary.said("requested_by", name=requester) if requester else None,
+        requested_by=summary.said("requested_by", name=requester) if requester else None if brand else summary["requested"],
         until=None if timeout_at is None else summary.said("open_until", time=summary.time(timeout_at)),
         needed=tuple(summary.needed() if people else ()),
         people=tuple(people),

@@ -18,7 +18,7 @@ from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Link, Page
 from waitpoints.api.page.fields import YES, Field, Kind, Problem, from_texts, read_box
 from waitpoints.api.page.form import Errors, Submission, Values
-from waitpoints.api.page.markup import Element, Fragment, Markup, verbatim, visible
+from waitpoints.api.page.markup import Element, Fragment, Markup, escaped, verbatim, visible
 from waitpoints.api.page.progress import Account, Progress, Row, ending
 from waitpoints.api.page.theme import SCRIPT, Theme, isolated, sheet, source
 from waitpoints.token import Completed, Outcome, Token
@@ -156,8 +156,8 @@ def _answered(theme: Theme, progress: Progress, values: Values | None = None) ->
     said = Element("p", theme.written(progress.own_choice()))
     rest = Element("p", theme["others_text"], " ", theme["close"], class_="muted")
     filled_in, state = _answers(theme, page, values, progress), _progress(theme, progress)
-    facts = _facts(theme, progress.token, progress)
-    return _state(theme, "good", theme[heading], said, filled_in, rest, facts, state, page=page)
+    about = _about(theme, progress.token, progress)
+    return _state(theme, "good", theme[heading], said, filled_in, rest, about, state, page=page)
 
 
 def done(page: Page, choice: Submission, at: int, theme: Theme, *, progress: Progress | None = None) -> str:
@@ -165,7 +165,7 @@ def done(page: Page, choice: Submission, at: int, theme: Theme, *, progress: Pro
     said = Element("p", theme.sentence("done_text", choice=choice.action))
     close = Element("p", theme["close"], class_="muted")
     filled_in, state = _answers(theme, page, choice.values), _progress(theme, progress)
-    return _state(theme, "good", theme["done_heading"], said, _when(theme, at), filled_in, close, state, page=page)
+    return _state(theme, "good", theme["done_heading"], said, _when(theme, at, progress), filled_in, close, state, page=page)
 
 
 def ended(
@@ -188,7 +188,7 @@ def ended(
         late = Element("div", Element("p", note), class_="note")
     if progress and isinstance(outcome, Completed):
         by = Element("p", theme.written(progress.completed_by()))
-    text, when = Element("p", theme.written(said)), _when(theme, outcome.at)
+    text, when = Element("p", theme.written(said)), _when(theme, outcome.at, progress)
     heading, filled_in = theme[f"{name}_heading"], _answers(theme, page, values, progress) if page else None
     state = _progress(theme, progress)
     return _state(theme, _ICON_OF.get(name, "good"), heading, late, text, by, when, filled_in, state, page=page)
@@ -208,7 +208,8 @@ def _instant(at: int) -> datetime:
 
 def waiting(theme: Theme, token: Token) -> str:
     """A waiting token without a page: nothing to press."""
-    return _state(theme, "clock", theme["waiting_heading"], Element("p", theme["waiting_text"]), _facts(theme, token))
+    deadline = Element("p", at, class_="muted") if (at := _at(theme, "open_until", token.timeout_at)) else None
+    return _state(theme, "clock", theme["waiting_heading"], Element("p", theme["waiting_text"]), deadline)
 
 
 NOTICES = {401: "wrong_link", 403: "not_asked", 404: "gone", 413: "too_large", 500: "try_again", 503: "try_again"}
@@ -264,7 +265,7 @@ def other_account(
     said = Element("p", theme["no_address_text" if lacks_address else "other_account_text"])
     reference = _reference(theme, "no_address") if lacks_address else None
     begin, not_sent = _begin(theme, "other_account", link), _unsent(theme, unsent) if unsent else None
-    return _state(theme, "lock", theme["not_asked_heading"], not_sent, said, begin, reference, _account(theme, account))
+    return _state(theme, "lock", theme["other_account_heading"], not_sent, said, begin, reference, _account(theme, account))
 
 
 def sign_in_changed(theme: Theme) -> str:
@@ -278,14 +279,14 @@ def _begin(theme: Theme, word: str, link: str) -> Markup:
 
 
 _ICONS = {
-    "good": '<circle cx="24" cy="24" r="21"/><path d="m15 24.5 6.5 6.5L34 18"/>',
-    "clock": '<circle cx="24" cy="24" r="21"/><path d="M24 12v12l8 5"/>',
-    "lock": '<rect x="9" y="21" width="30" height="22" rx="4"/><path d="M16 21v-6a8 8 0 0 1 16 0v6M24 30v5"/>',
-    "alert": '<circle cx="24" cy="24" r="21"/><path d="M24 13v14m0 7v.5"/>',
+    "good": "m4 13 5 5L20 6",
+    "clock": "M12 4v9l6 4",
+    "lock": "M5 11h14v10H5zM8 11V7a4 4 0 0 1 8 0v4",
+    "alert": "M12 3v12m0 5v.5",
 }
 _ARROW = '<path d="M6 3H3v10h10v-3M9.5 3H13v3.5M13 3 7.5 8.5"/>'
-_SVG = '<svg class="icon {}" viewBox="0 0 48 48" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" '
-_SVG += 'stroke-linejoin="round" aria-hidden="true">{}</svg>'
+_SVG = '<svg class="icon {}" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2.5" stroke-linecap="round" '
+_SVG += 'stroke-linejoin="round" aria-hidden="true"><path d="{}"/></svg>'
 
 
 def _state(theme: Theme, icon: str, heading: str, *children: Markup | None, page: Page | None = None) -> str:
@@ -310,7 +311,6 @@ def _document(theme: Theme, title: str, *main: Markup | None) -> str:
         Element("meta", charset="utf-8"),
         Element("title", title + name),
         Element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        Element("meta", name="color-scheme", content="light dark"),
         Element("link", rel="icon", href=_icon(theme.color)),
         Element("style", Markup(sheet(theme.color))),
     )
@@ -331,7 +331,7 @@ def _question(theme: Theme, page: Page, token: Token | None, progress: Progress 
     links = [Element("li", _link(theme, link)) for link in page.links]
     return Fragment(
         Element("h1", page.title, dir="auto"),
-        _facts(theme, token, progress) if token else None,
+        _about(theme, token, progress) if token else None,
         Element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
         [_group_of_facts(theme, group) for group in page.facts],
         Element("ul", links, class_="links", aria_label=theme["links"]) if links else None,
@@ -385,26 +385,26 @@ def _progress(theme: Theme, progress: Progress | None, *, has_answers: bool = Tr
     """What is needed, each person with their answer, and the hand-overs. Of a token that has ended, the answers that came."""
     if progress is None:
         return None
-    rows, changes = progress.rows(), progress.handed_over()
+    rows, changes, later = progress.rows(), progress.handed_over(), _escalation(theme, progress)
     needed = [theme.written(sentence) for sentence in progress.needed()]
     listed = Element("ul", [Element("li", one) for one in needed]) if len(needed) > 1 else Element("p", *needed)
     heading = "answers_heading" if progress.token.outcome else "progress_heading"
     shown = [row for row in rows if has_answers or row.at is None]
     return Fragment(
-        _people(theme, heading, listed if needed else None, shown) if rows or needed else None,
+        _people(theme, heading, listed if needed else None, shown, later) if rows or needed or later else None,
         _people(theme, "handed_over_heading", None, changes) if changes else None,
         _account(theme, progress.account) if progress.account else None,
     )
 
 
-def _people(theme: Theme, heading: str, needed: Markup | None, rows: Sequence[Row]) -> Markup:
+def _people(theme: Theme, heading: str, needed: Markup | None, rows: Sequence[Row], later: Markup | None = None) -> Markup:
     shown = Element("dl", [_row(theme, row) for row in rows]) if rows else None
-    return Element("section", Element("h2", theme[heading]), needed, shown, class_="people")
+    return Element("section", Element("h2", theme[heading]), needed, shown, later, class_="people")
 
 
 def _row(theme: Theme, row: Row) -> Markup:
     said = theme.written(row.said, isolated)
-    at = Element("small", theme.time(_instant(row.at))) if row.at is not None else None
+    at = Fragment(" ", Element("small", theme.time(_instant(row.at)))) if row.at is not None else None
     who = Element("dt", theme.written(row.who, isolated))
     entered = row.values(theme.language)
     values = [Element("li", Element("bdi", title), theme.colon, Element("bdi", text)) for title, text in entered]
@@ -412,27 +412,36 @@ def _row(theme: Theme, row: Row) -> Markup:
     return Element("div", who, Element("dd", said, at, class_=None if at else "muted"), listed)
 
 
-def _facts(theme: Theme, token: Token, progress: Progress | None = None) -> Markup:
-    """Who asks, since when and until when, and who may answer later. Only who may answer reads names."""
+def _about(theme: Theme, token: Token, progress: Progress | None = None) -> Markup | None:
+    """Who asks, and the deadline. Only who may answer reads the name; the brand's is above."""
     approval = progress.page.approval if progress else None
-    asks = theme.sentence("requested_by", name=approval.requested_by) if approval and approval.requested_by else None
-    times = [("open_since", token.created_at), ("open_until", token.timeout_at)]
-    shown = [asks, *(_at(theme, word, at) for word, at in times)]
-    if progress and approval and approval.escalated_to and token.escalated_at is None:
-        from waitpoints.timers.reminders import escalation_at, plan_of
+    name = approval.requested_by if approval else None
+    asks = theme.sentence("requested_by", name=name) if name else None if theme.name else escaped(theme["requested"])
+    shown = [Element("li", one) for one in (asks, _at(theme, "open_until", token.timeout_at)) if one]
+    return Element("ul", shown, class_="about") if shown else None
 
-        later = escalation_at(token, plan_of(progress.page.source))
-        names = Markup(", ".join(isolated(person.shown) for person in approval.escalated_to))
-        shown.append(_at(theme, "escalates", later, names=names))
-    return Element("ul", [Element("li", one) for one in shown if one], class_="facts")
+
+def _escalation(theme: Theme, progress: Progress) -> Markup | None:
+    """Who else may answer later."""
+    token, later = progress.token, progress.approval.escalated_to
+    if token.outcome or not later or token.escalated_at is not None:
+        return None
+    from waitpoints.timers.reminders import escalation_at, plan_of
+
+    names = Markup(", ".join(isolated(person.shown) for person in later))
+    return Element(
+        "p", _at(theme, "escalates", escalation_at(token, plan_of(progress.page.source)), names=names), class_="muted"
+    )
 
 
 def _at(theme: Theme, word: str, at: int | None, **parts: Markup) -> Markup | None:
     return None if at is None else theme.sentence(word, Markup, time=theme.time(_instant(at)), **parts)
 
 
-def _when(theme: Theme, at: int) -> Markup:
-    return Element("p", theme.time(_instant(at)), class_="muted")
+def _when(theme: Theme, at: int, progress: Progress | None) -> Markup | None:
+    """When it ended, unless the answer that decided it says so."""
+    is_said = progress and progress.decided_by and progress.rows()
+    return None if is_said else Element("p", theme.time(_instant(at)), class_="muted")
 
 
 def _link(theme: Theme, link: Link) -> Markup:

@@ -59,93 +59,93 @@ _SHEET = """
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--text);overflow-wrap:anywhere;
-font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Noto Sans",sans-serif}
-header,main{max-width:40rem;margin:0 auto}
-header{padding:2.5rem .25rem 1rem;font-weight:600}
-main{padding:2.5rem;background:var(--card);border:1px solid var(--line);border-radius:.875rem;margin-bottom:3rem;
-box-shadow:0 1px 2px #0000000a,0 12px 32px -12px #00000014}
+font:1rem/1.5 system-ui,"Segoe UI",Roboto,sans-serif}
+header,main{width:100%;max-width:var(--wide,40rem);margin:0 auto}
+header{display:flex;gap:.625rem;align-items:center;padding:2.5rem .25rem 1rem;font-weight:600}
+header::before{content:"";flex:none;width:1.25rem;height:1.25rem;border-radius:.375rem;background:var(--brand);
+border:1px solid var(--button-edge)}
+main{padding:2.5rem;background:var(--card);border:1px solid var(--line);border-radius:1rem;margin-bottom:3rem;
+box-shadow:0 1px 2px #0000000a,0 16px 40px -16px #0000001f}
 body>main:first-child{margin-top:3rem}
-h1{margin:0;font-size:1.625rem;line-height:1.25;font-weight:650;letter-spacing:-.011em}
-h2{margin:0 0 .5rem;font-size:1.125rem;line-height:1.35;font-weight:650}
-p{margin:0}
+h1{margin:0;font-size:1.75rem;line-height:1.2;font-weight:650;letter-spacing:-.018em}
+h2{margin:0 0 .625rem;font-size:1rem;line-height:1.35;font-weight:650}
+p,dl,dd,ul{margin:0}
 h1~*{margin-top:1.25rem}
-.text,.hint{white-space:pre-wrap}
+h1~h2,h1~section{margin-top:2rem}
+h1~h2+dl{margin-top:0}
 .error,.summary a{white-space:pre-line}
-.muted,.hint,.context{color:var(--muted)}
-.hint{font-size:.9375rem}
-.context{margin-bottom:1rem;font-weight:500}
-.icon{display:block;width:3rem;height:3rem;margin-bottom:1.25rem;color:var(--muted)}
-.icon.good{color:var(--good)}
+.muted,.hint,.context,.about,.optional,.icon,dt,small{color:var(--muted)}
+.hint,.about,.note,small{font-size:.9375rem}
+.context{margin-bottom:.5rem;font-weight:500}
+.icon{display:block;width:3rem;height:3rem;padding:.75rem;margin-bottom:1.5rem;border-radius:50%;
+background:var(--quiet)}
+.good{color:var(--good);background:var(--good-soft)}
 a{color:var(--link);text-underline-offset:.2em;text-decoration-thickness:1px}
 a:hover{text-decoration-thickness:2px}
-.links,.facts{margin-bottom:0;padding:0;list-style:none}
-h1~.facts{margin-top:.75rem;color:var(--muted);font-size:.9375rem}
-.links li+li,.people li+li{margin-top:.25rem}
-.links a{display:inline-block;padding:.125rem 0;text-decoration-line:none}
-.links bdi{text-decoration:inherit;text-decoration-line:underline}
+ul{padding:0;list-style:none}
+h1~.about{margin-top:.625rem}
+.about strong{color:var(--text);font-weight:600}
+li+li{margin-top:.25rem}
+.links a{display:inline-block;padding:.125rem 0}
 a svg{width:.75em;height:.75em;fill:none;stroke:currentColor;stroke-width:1.5}
-form{padding-top:1.75rem;border-top:1px solid var(--line)}
-h1~form{margin-top:1.75rem}
+form{margin-top:2rem}
 .field{margin:0 0 1.5rem;padding:0;border:0;min-width:0}
 .field>label,legend{display:block;padding:0;margin-bottom:.375rem;font-weight:600}
 .field .hint,.field .error{margin-bottom:.5rem}
 legend{float:left;width:100%}
 legend+*{clear:both}
-.optional{font-weight:400;color:var(--muted)}
+.optional{font-weight:400}
 input,select,textarea{font:inherit;color:inherit;accent-color:var(--accent)}
-.control{display:block;width:100%;min-height:2.875rem;padding:.625rem .75rem;background:var(--field);color:var(--text);
-border:1px solid var(--edge);border-radius:.5rem}
+.control,.choice{width:100%;min-height:2.875rem;padding:.625rem .75rem;background:var(--field);border:1px solid var(--edge);
+border-radius:.5rem}
 textarea.control{min-height:7.5rem;resize:vertical}
 .short{max-width:16rem}
-.choice{display:flex;gap:.75rem;align-items:flex-start;padding:.4375rem 0}
-.choice input{flex:none;width:1.375rem;height:1.375rem;margin:.0625rem 0 0}
+.choice{position:relative;display:flex;gap:.75rem;align-items:flex-start}
+.choice+.choice{margin-top:.5rem}
+.choice input{flex:none;width:1.25rem;height:1.25rem;margin:.125rem 0 0;z-index:1}
 .choice label{flex:1}
-.box .hint,.box .error{margin-left:2.125rem}
-.box .choice label{font-weight:600}
+.choice label::after{content:"";position:absolute;inset:0}
+.box>p{margin-top:.375rem}
 .invalid{padding-left:1rem;border-left:4px solid var(--danger)}
-.invalid .control{border-color:var(--danger);box-shadow:0 0 0 1px var(--danger)}
+.invalid .control,.invalid .choice{border-color:var(--danger)}
 .error{color:var(--danger);font-weight:600}
-.summary{padding:1.125rem 1.25rem;background:var(--danger-soft);border:1px solid var(--danger);border-radius:.625rem;
+.summary{padding:1rem 1.25rem;background:var(--danger-soft);border:1px solid var(--danger);border-radius:.625rem;
 margin-bottom:1.75rem}
-.summary ul{margin:0;padding-left:1.25rem}
 .summary a{color:var(--danger)}
 .buttons{display:flex;flex-wrap:wrap;gap:.75rem}
-form.buttons{align-items:baseline}
+form.buttons{align-items:baseline;justify-content:space-between;padding-top:1rem;border-top:1px solid var(--line)}
 .field+.buttons{margin-top:2rem}
 button,.go{flex:0 1 auto;min-width:8rem;min-height:2.875rem;padding:.625rem 1.25rem;font:inherit;font-weight:600;
 cursor:pointer;color:var(--text);background:var(--card);border:1px solid var(--edge);border-radius:.5rem;text-align:center}
 button:hover{background:var(--quiet)}
-.primary{color:var(--on-brand);background:var(--brand);border-color:var(--button-edge)}
-button.danger{color:var(--danger);border-color:var(--danger)}
-button.danger:hover{background:var(--danger-soft)}
-button.danger.full{color:var(--on-danger);background:var(--danger)}
-.primary:hover,button.full:hover{box-shadow:inset 0 0 0 99rem #80808026}
-:focus-visible{outline:3px solid var(--text);outline-offset:2px}
+.primary,.primary:hover{color:var(--on-brand);background:var(--brand);border-color:var(--button-edge)}
+.danger{color:var(--danger);border-color:var(--danger)}
+.danger:hover{background:var(--danger-soft)}
+.danger.full{color:var(--on-danger);background:var(--danger)}
+.primary:hover,.full:hover{filter:brightness(.92)}
+:focus-visible{outline:3px solid var(--link);outline-offset:2px}
 .go{text-decoration:none}
-.note{padding:.875rem 1.125rem;background:var(--quiet);border-radius:.625rem}
-.note h2{margin-bottom:.25rem;font-size:1rem}
-dl~form,.note~form,.people~form{border-top:0;padding-top:0}
-.people{padding-top:1.75rem;border-top:1px solid var(--line)}
-h1~.people{margin-top:2rem}
-.people ul{margin:0;padding:0;list-style:none}
-.entered li{padding:0 1rem;text-indent:-1rem}
-.people dl{margin-top:1.25rem}
-.people h2+dl{margin-top:.75rem}
-.people dl div,.people dd{display:flex;flex-wrap:wrap;gap:0 .75rem;align-items:baseline}
-.people dd{margin:0}
-.entered{flex:1 0 100%}
-.people dt{flex:1 1 12rem;min-width:0;color:inherit;font-size:inherit;overflow:hidden}
+.note{padding:.75rem 1rem;background:var(--quiet);border-radius:.625rem}
+.note h2{margin-bottom:.25rem}
+dl{border:1px solid var(--line);border-radius:.625rem}
+dl div{display:grid;grid-template-columns:minmax(6rem,1fr) 2fr;gap:.125rem 1rem;padding:.625rem 1rem}
+dl div+div{border-top:1px solid var(--line)}
+dd,.text,.hint{white-space:pre-wrap}
+dd{font-variant-numeric:tabular-nums}
+.people>*+*{margin-top:.75rem}
+.people dl div{display:flex;flex-wrap:wrap;gap:0 .75rem;align-items:baseline}
+.people dt{flex:1 0 auto;max-width:100%;color:inherit;overflow:hidden}
 .people dt bdi{font-weight:600}
-.people small{color:var(--muted);font-size:.875rem;line-height:1.75}
-dl{margin-bottom:0;border-top:1px solid var(--line)}
-dl div{padding:.75rem 0;border-bottom:1px solid var(--line)}
-dt{color:var(--muted);font-size:.9375rem}
-dd{margin:.125rem 0 0;white-space:pre-wrap}
-@media (prefers-color-scheme:dark){main{box-shadow:none}}
+.people .entered{flex:1 0 100%;margin-top:.25rem}
+.entered li{padding:0 1rem;text-indent:-1rem}
+small{display:inline-block}
+body:has(.icon):not(:has(dl)){--wide:32rem}
+@media (min-width:34.01rem){body:has(.icon){display:flex;flex-direction:column;justify-content:center;min-height:100vh}}
 @media (max-width:34rem){body{background:var(--card)}header{padding:1.25rem 1.25rem 0}main{padding:1.5rem 1.25rem 2.5rem;
-margin:0;border:0;border-radius:0;box-shadow:none}body>main:first-child{margin-top:0}.buttons{flex-direction:column}
-button,.go{width:100%}h1{font-size:1.4375rem}}
-@media print{body{background:none}main{border:0;box-shadow:none}.buttons{display:none}}
+margin:0;border:0;border-radius:0;box-shadow:none}body>main:first-child{margin-top:0}form>.buttons{flex-direction:column}
+button,.go{width:100%;min-height:3rem}h1{font-size:1.5rem}}
+@media print{body,main{background:none}main{padding:0;border:0;box-shadow:none}form,.note{display:none}
+dl div{break-inside:avoid}}
 """
 
 

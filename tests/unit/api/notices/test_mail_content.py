@@ -14,7 +14,7 @@ from waitpoints.token import Answer
 def test_who_else_is_asked_is_hidden_from_a_reader_who_cannot_answer() -> None:
     content = mail_content.write(mails.notice(person=None, link=None), "")
     text = mail_content.plain_text(content)
-    assert content.warning == "Each person who is asked has a personal link. Please answer by yours."
+    assert content.warning == "Everyone who was asked has a personal link. Please use yours to answer."
     assert not any(name in text for name in ("Ann Lee", "bo@example.com", "Open and answer"))
 
 
@@ -39,7 +39,7 @@ def test_without_a_deadline_none_is_said() -> None:
 
 def test_an_outcome_asks_for_nothing() -> None:
     text = mail_content.plain_text(mail_content.write(mails.notice(kind=NoticeKind.OUTCOME), "Acme"))
-    assert not any(word in text for word in ("Open and answer", "Open until", "Please answer", "personal link", "Where it"))
+    assert not any(word in text for word in ("Open and answer", "Answer due by", "Please answer", "personal link", "Where it"))
 
 
 class TestAContentThatIsTooLong:

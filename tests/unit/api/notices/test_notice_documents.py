@@ -115,12 +115,12 @@ def test_it_has_the_texts_of_the_page_in_the_language_of_its_reader(channel: Cha
     people = [{**PEOPLE[0], "language": "de"}, {**PEOPLE[1], "language": "fr"}]
     page = {**TWO, "approvers": people, "title": {"en": "Deploy?", "de": "Freigeben?"}, "language": ["en", "de"]}
     asked = rendered(notice(page, channel=channel, person="ann" if channel is EMAIL else None))
-    assert ("Freigeben?" in asked, "Offen bis" in asked, "Deploy?" in asked) == (True, True, False)
+    assert ("Freigeben?" in asked, "Antwort erbeten bis" in asked, "Deploy?" in asked) == (True, True, False)
     asked = rendered(notice({**page, "language": "en", "title": "Deploy?"}, channel=channel, person="ann"))
-    assert ("Deploy?" in asked, "Open until" in asked) == (True, True)
+    assert ("Deploy?" in asked, "Answer due by" in asked) == (True, True)
     if channel is not Channel.TEAMS:
         asked = rendered(notice(page, channel=channel, person="bo", link=LINK))
-        assert ("Deploy?" in asked, "Open until" in asked) == (True, True)
+        assert ("Deploy?" in asked, "Answer due by" in asked) == (True, True)
 
 
 def test_a_direct_message_is_in_its_readers_own_language() -> None:

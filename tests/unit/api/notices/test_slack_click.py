@@ -176,7 +176,7 @@ class TestAPageThatAnybodyAnswers:
         clicked = message(PAGE, create(timeout_at=world.clock() + 1_000), workspace)
         world.advance(1_000)
         press(workspace, clicked, "approve", ADA)
-        assert told(workspace) == ["This request has ended\nThe time to answer is over. No further answer is needed."]
+        assert told(workspace) == ["This request has expired\nThe deadline has passed. No further answer is needed."]
         assert token_of(clicked).status == "TIMED_OUT"
 
 

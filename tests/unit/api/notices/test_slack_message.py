@@ -69,7 +69,7 @@ def buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_who_was_removed_reads_so_and_nothing_of_the_answers() -> None:
     message = rendered(notice(DECISION, person="ann", answers=(answer("bo"),), hand_overs=(HandOver((), ("ann",), 1),)))
-    assert shown(message) == f"{DECISION['title']}\nYou no longer need to answer. This request was handed over to other people."
+    assert shown(message) == f"{DECISION['title']}\nYour answer is no longer needed. This request was handed over to other people."
     assert buttons(message) == []
 
 
@@ -100,7 +100,7 @@ def test_no_button_answers_what_others_must_have_entered_too() -> None:
 def test_the_channel_gets_no_link_of_a_person() -> None:
     message = rendered(notice(DECISION), has_buttons=False)
     assert buttons(message) == []
-    assert "Each person who is asked has a personal link." in shown(message)
+    assert "Everyone who was asked has a personal link." in shown(message)
 
 
 @pytest.mark.parametrize("more", [{"fields": FIELD}, {"text": "x" * 3_001}, {"text": "&" * 700}])
@@ -117,7 +117,7 @@ def test_an_action_that_needs_no_fields_is_a_button_beside_the_page(fields: dict
     for more in ({}, {"sameFields": True}):
         message = rendered(notice({**page, **more, "approvers": PEOPLE}))
         assert [one["action_id"] for one in buttons(message)] == ["waitpoints:reject"]
-        assert "Each person who is asked has a personal link." in shown(message)
+        assert "Everyone who was asked has a personal link." in shown(message)
 
 
 def test_a_text_is_cut_to_what_slack_takes_and_no_escape_is_cut_in_two() -> None:

@@ -106,7 +106,7 @@ class TestTheCard:
         card = rendered(notice(page), name=words[2])
         assert linked(card) == ["https://example.com/x"]
         assert not re.search(r"[\u202a-\u202e\u2066-\u2069]", "".join(shown(card)))
-        assert [block["text"][:10] for block in card["body"] if block["type"] == "TextBlock"] == ["Open until"]
+        assert [block["text"][:13] for block in card["body"] if block["type"] == "TextBlock"] == ["Answer due by"]
 
 
 class TestTheCall:

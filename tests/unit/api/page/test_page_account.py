@@ -220,7 +220,7 @@ class TestTheWrongPerson:
         subjects = [{"id": "ann", "subject": "ann"}, {"id": "bo", "subject": "bo"}]
         url = stack.api.create(page={**NAMED, "approvers": subjects, "requestedBy": "Dee"})["url"]
         for email in (None, "x@example.com"):
-            is_refused(world, partial(stack.browser_of("cy", email).get, url), 403, "may not answer here")
+            is_refused(world, partial(stack.browser_of("cy", email).get, url), 403, "cannot answer here")
 
     def test_whose_address_is_not_known_may_be_who_asked(self, stack: SignInStack) -> None:
         place = Place(stack, OPEN)
@@ -288,7 +288,7 @@ class TestTheRightPerson:
         """Some issuers join a password and Google, or make an account anew: one mailbox has two subjects."""
         place.answer(place.stack.browser_of("ann"), "approve", "fine")
         second = place.stack.browser_of("ann-second", email, domain="example.com")
-        assert "Your answer is recorded" in place.open(second).text
+        assert "Your answer was recorded" in place.open(second).text
         answered = second.post(place.url, place.form_of_session(second))
         assert "Your first answer stands" in page_of(answered).text
         assert ([action for _, action in place.given], place.shown["status"]) == (["approve"], "WAITING")
@@ -419,7 +419,7 @@ class TestASessionThatEndsWhileSomebodyWrites:
         ann, answer = self.interrupted(place)
         assert (answer.status, says_nothing(answer)) == (403, True)
         assert "Your answer was not sent yet" in page_of(answer).text
-        assert "Once you have signed in" in answer.text
+        assert "After you sign in" in answer.text
         [kept] = answer.cookies
         assert f"Path={place.path};" in kept
         place.stack.session_key.rotate("the next key of this stack")
@@ -519,7 +519,7 @@ class TestMaxAge:
             assert says_nothing(answer) is not is_shown
             if not is_shown:
                 assert "max_age=300" in page_of(answer).links[0]
-                assert "You are signed in, but this page asks for a recent sign-in." in answer.text
+                assert "You signed in some time ago." in answer.text
 
 
 class TestAChangedIssuer:
@@ -527,13 +527,13 @@ class TestAChangedIssuer:
     def test_is_said_by_waiting_pages(self, place: Place, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
         ann = place.stack.browser_of("ann")
         monkeypatch.setenv(variable, "another")
-        assert says_nothing(is_refused(place.world, lambda: ann.get(place.url), 403, "The sign-in has changed"))
+        assert says_nothing(is_refused(place.world, lambda: ann.get(place.url), 403, "The way to sign in has changed"))
 
     def test_that_was_removed_is_said_and_the_root_key_ends_them(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("OIDC_ISSUER")
         monkeypatch.setitem(vars(services), "sessions", None)
         answer = place.stack.browser().get(place.url)
-        assert "The sign-in has changed" in page_of(answer).text
+        assert "The way to sign in has changed" in page_of(answer).text
         assert place.stack.api.complete(place.token, error=ERROR)["settled"] is True
 
 
@@ -623,8 +623,8 @@ def json_in_a_session(place: Place) -> Callable[[Any], HttpAnswer]:
 
 ROOT_ONLY = "Only who signs in, and the root key by its id, complete this waitpoint"
 ON_ITS_PAGE = "Only who has signed in answers this waitpoint, on its own page"
-NOT_ASKED, UNSENT = "You are not asked at the moment", "Your answer was not sent yet"
-AGAIN = "You answer as ann@example.com."
+NOT_ASKED, UNSENT = "Your answer is not needed right now", "Your answer was not sent yet"
+AGAIN = "You are answering as ann@example.com."
 """The person is known, so they see the page again, and what was sent is one more of the other deliveries."""
 PROGRAMS: dict[str, tuple[Way, str]] = {
     "named key, by id": (by_api(with_scope("complete", "create")), ROOT_ONLY),

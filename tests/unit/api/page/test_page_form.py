@@ -32,7 +32,7 @@ class TestConfirm:
             assert shown in page.text
         back = api.post(token["url"], page.press("Go back"), FORM)
         assert (back.status, page_of(back).fields) == (200, sent)
-        assert "Open until " in page_of(back).text
+        assert "Answer due by " in page_of(back).text
         assert_untouched(api, token)
 
         done = api.post(token["url"], page.press("Confirm: Approve it"), FORM)

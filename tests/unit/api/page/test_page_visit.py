@@ -39,7 +39,7 @@ class TestAPerson:
         assert answer.status == 422
         assert page.title == "Error: Deploy 4.2 to production? · Example Ltd"
         assert "Please check your answers" in page.text
-        assert "Open until " in page.text
+        assert "Answer due by " in page.text
         assert page.links[:2] == ["#f0", "#f1"]
         assert "Enter 1 or more." in page.text
         assert "Enter a number, such as 3.5." in page.text

@@ -137,23 +137,24 @@ class TestAPerson:
         assert "Decided by cy." in again.text
         assert "NoteFriday is fine" in again.text
 
-    def test_sees_under_the_title_who_asks_since_and_until_when_and_who_may_answer_later(self, api: Api, world: World) -> None:
+    def test_sees_who_asks_until_when_and_who_may_answer_later(self, api: Api, world: World) -> None:
         page = {**PAGE, "requestedBy": "dee", "escalate": {"after": "4h", "to": [{"id": "lead", "name": "Lea Lead"}, "ops"]}}
         token = api.create(page=page, timeout="1d")
         shown = opened(api, token, "ann")
-        created, later, last = (words.time("en", instant(world.clock() + hours * HOUR)) for hours in (0, 4, 24))
-        facts = f"Requested by deeOpen since {created}Open until {last}Others who can answer from {later}: Lea Lead, ops"
-        assert f"{PAGE['title']}{facts}You answer as Ann Lee." in shown.text
+        later, last = (words.time("en", instant(world.clock() + hours * HOUR)) for hours in (4, 24))
+        facts = f"Requested by deeAnswer due by {last}"
+        assert f"{PAGE['title']}{facts}You are answering as Ann Lee." in shown.text
         for shown in (page_of(press(api, link(token, "ann"), "approve")), opened(api, token, "ann")):
             assert facts in shown.text
+            assert f"From {later}, these people can also answer: Lea Lead, ops" in shown.text
         plain = page_of(api.get(token["url"], BROWSER)).text
-        assert f"{PAGE['title']}Open since {created}Open until {last}You need a link of your own" in plain
+        assert f"{PAGE['title']}Answer due by {last}You need your own link" in plain
 
     def test_sees_nobody_who_may_answer_later_if_the_timeout_was_moved_to_before(self, api: Api) -> None:
         token = api.create(page={**PAGE, "escalate": {"after": "1d", "to": ["lead"]}}, timeout="2d")
         for timeout, is_shown in (("1h", False), ("30h", True)):
             assert api.request("PATCH", f"{TOKENS}/{token['id']}", json.dumps({"timeout": timeout}).encode()).status == 200
-            assert ("Others who can answer from" in opened(api, token, "ann").text) is is_shown
+            assert ("these people can also answer" in opened(api, token, "ann").text) is is_shown
             assert ("escalation" in api.retrieve(token["id"])) is is_shown
 
     @pytest.mark.parametrize("body", ["action=reject&field.note=", "action=", "action=approve&field.note=" + "x" * 3_100])
@@ -198,7 +199,7 @@ class TestAPerson:
         token = api.create(page={**PAGE, "escalate": {"after": "1d", "to": ["lead"]}})
         url = link(token, "lead")
         for ask in (partial(api.get, url, BROWSER), partial(press, api, url, "reject")):
-            page = page_of(is_refused(world, ask, 403, "You are not asked at the moment"))
+            page = page_of(is_refused(world, ask, 403, "Your answer is not needed right now"))
             assert has_nothing_to_press(page)
             assert PAGE["title"] not in page.text
             assert "Ann Lee" not in page.text
@@ -206,7 +207,7 @@ class TestAPerson:
     def test_whose_answers_do_not_fit_sees_them_again_and_is_still_greeted(self, api: Api, world: World) -> None:
         fields = {"required": ["note"], "properties": {"note": {"type": "string", "title": "Note"}}}
         token = api.create(page={**PAGE, "fields": fields})
-        url, says = link(token, "ann"), ("Note: Fill in this field.", "You answer as Ann Lee")
+        url, says = link(token, "ann"), ("Note: Fill in this field.", "You are answering as Ann Lee")
         is_refused(world, lambda: press(api, url, "approve"), 422, *says, is_counted=True)
         is_refused(world, lambda: api.post(url, '{"action": "approve"}', JSON), 422, is_counted=True)
 
@@ -238,7 +239,7 @@ class TestFieldsThatMustBeTheSame:
 
     def test_are_refused_with_both_values_and_taken_over(self, api: Api, world: World, token: dict[str, Any]) -> None:
         ask = partial(self.approve, api, token, "7", **{"field.note": "mine"})
-        says = "Amount: Others entered: 1200. Enter the same, or press another button.", "You answer as cy."
+        says = "Amount: Others entered: 1200. Enter the same, or choose another button.", "You are answering as cy."
         page = page_of(is_refused(world, ask, 422, *says, is_counted=True))
         assert "Urgent: Others" not in page.text
         assert {("field.amount", "7"), ("field.note", "mine")} <= {*page.fields}
@@ -293,7 +294,7 @@ class TestWhoeverElse:
     def test_that_posts_a_form_from_another_site_makes_the_page_ask_as_whom(self, api: Api, token: dict[str, Any]) -> None:
         elsewhere = {**FORM, "sec-fetch-site": "cross-site"}
         asked = page_of(api.post(link(token, "ann"), "action=approve&field.note=fine&confirmed=yes", elsewhere))
-        assert "You answer as Ann Lee" in asked.text
+        assert "You are answering as Ann Lee" in asked.text
         assert answers(api, token) == []
         here = {**FORM, "sec-fetch-site": "same-origin"}
         assert api.post(link(token, "ann"), asked.press("Confirm: Approve it"), here).status == 200

@@ -41,7 +41,7 @@ class TestWords:
         assert notice_words.WORDS["en"].keys() & page_words.WORDS["en"].keys() == set()
         assert [notice_words.sentence("de", it) for it in ("reminder", "open_until")] == [
             "Erinnerung: {title}",
-            "Offen bis {time}",
+            "Antwort erbeten bis {time}",
         ]
 
     def test_a_limit_has_the_languages_decimal_mark(self) -> None:
