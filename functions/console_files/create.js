@@ -52,13 +52,13 @@ const fields = () => [
   ),
   area("Metadata, as JSON", "metadata", {
     rows: 2,
-    hint: "An object of at most 4 KiB, such as the ids of your run or order. Nobody who opens the page sees it.",
+    hint: "An object of at most 4 KiB, such as the ids of your run or order. People who open the page do not see it.",
   }),
   group(
     "A page for a person",
-    "What somebody is shown who opens the callback URL (docs/pages.md). Not together with the rules for deliveries.",
+    "What a person sees at the callback URL (docs/pages.md). Cannot be combined with the rules for deliveries.",
     sample(area("Page, as JSON", "page", { rows: 10 }), PAGE),
-    area("Who is told of it, as JSON", "notify", {
+    area("Who is notified, as JSON", "notify", {
       rows: 2,
       hint: 'Such as {"email": true} for its approvers, or {"slack": "#deploys"} (docs/notices.md).',
     }),
@@ -131,7 +131,7 @@ const request = (data) => {
     tags: tags.length ? JSON.stringify(tags) : undefined,
     metadata: jsonOf(data, "metadata", "The metadata"),
     page: jsonOf(data, "page", "The page"),
-    notify: jsonOf(data, "notify", "Who is told"),
+    notify: jsonOf(data, "notify", "Who is notified"),
     verify: verifyOf(data),
     payloadSchema: jsonOf(data, "payloadSchema", "The schema"),
     taskToken: trimmed(data, "taskToken"),

@@ -11,7 +11,7 @@ const unnamed = (token) =>
 
 // Nothing if a link says who answers.
 const onlySignedIn = ({ page }) =>
-  page?.signIn && ["Only signed in", page.signIn.domains && [", with an account of ", said(page.signIn.domains.join(", "))]];
+  page?.signIn && ["Required", page.signIn.domains && [", with an account of ", said(page.signIn.domains.join(", "))]];
 
 export const isRemoved = (token, id) => (token.handOvers ?? []).some((it) => it.removed.includes(id));
 
@@ -23,8 +23,8 @@ export const decision = (token, say) =>
     "decision",
     "Who decides",
     facts(
-      fact("Answers", onlySignedIn(token)),
-      fact("Chosen", standing(token)),
+      fact("Sign-in", onlySignedIn(token)),
+      fact("Answers so far", standing(token)),
       fact("Requested by", token.requestedBy && said(token.requestedBy)),
     ),
     el(
@@ -32,7 +32,7 @@ export const decision = (token, say) =>
       { class: "people" },
       everybody(token).map((it) => person(token, it, say)),
     ),
-    ownLinks(token) && note("Whoever has a person's link answers as this person. Send it to nobody else."),
+    ownLinks(token) && note("Anyone who has a person's link answers as that person. Send it to no one else."),
   );
 
 // absent: the token has ended, the key lacks the scope `complete`, or people sign in
@@ -61,8 +61,8 @@ const whether = (token, id) => {
   if (answer) return [badge("plain", answer.action), el("span", { class: "hint" }, " ", time(answer.at))];
   const isLater = !token.escalation?.askedAt && token.escalation?.to.some((it) => it.id === id);
   if (token.status !== "WAITING") return badge("plain", isLater ? "Was not asked" : "Did not answer");
-  if (!isLater) return badge("waiting", "Still asked");
-  return [badge("plain", "Asked later"), el("span", { class: "hint" }, " at ", moment(token.escalation.at))];
+  if (!isLater) return badge("waiting", "Not answered yet");
+  return [badge("plain", "Not asked yet"), el("span", { class: "hint" }, " until ", moment(token.escalation.at))];
 };
 
 // What was filled in with an answer, or nothing.

@@ -24,7 +24,7 @@ export const endpoints = async ({ query, call }) => {
     content: [
       heading("Endpoints", el("a", { href: "#/endpoints/new", class: "button primary" }, "Create an endpoint")),
       note("An endpoint is one URL for all deliveries of a provider's account. Each completes the token that has its key."),
-      detailed.length ? cards(detailed.map(listed)) : empty("No endpoint."),
+      detailed.length ? cards(detailed.map(listed)) : empty("No endpoints."),
       (after || next) && pager(pageLink(after && "#/endpoints", "First page"), pageLink(next, "Next page")),
     ],
   };

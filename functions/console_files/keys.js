@@ -5,7 +5,7 @@ import { back, badge, box, buttons, card, cards, dialog, empty, fact, facts, for
 import { objectOf, row, secret, submitButton, tags, textOf, time } from "./parts.js";
 
 const ACTIONS = [
-  ["create", "Create tokens", "And move their timeouts. Who creates a token gets its URLs, and so can answer it."],
+  ["create", "Create tokens", "And move their timeouts. Whoever creates a token gets its URLs and can answer it."],
   ["complete", "Complete tokens", "With read, it also sees their callback URLs."],
   ["read", "Read tokens", "List and retrieve them, without their callback URLs."],
   ["notify", "Notify people", "With create, send mail and chat messages about its tokens, to anyone, in the stack's name."],
@@ -15,16 +15,16 @@ const RECORDED = [
   "Read recorded deliveries",
   "What endpoints recorded: list, read and delete it; with complete, send it again.",
 ];
-const ENDPOINTS = ["endpoints", "Manage endpoints", "Make, change, test and delete them, and see their URLs."];
+const ENDPOINTS = ["endpoints", "Manage endpoints", "Create, change, test and delete them, and see their URLs."];
 
 export const keys = async ({ call, say, refresh }) => {
   const { data } = await call("GET", KEYS, { like: KEY_LIST });
   return {
     title: "Keys",
     content: [
-      heading("Keys", el("a", { href: "#/keys/new", class: "button primary" }, "Make a key")),
-      note("A key for each program. It may do what its scopes say. Only the root key manages them."),
-      data.length ? cards(data.map((it) => shownKey(it, call, say, refresh))) : empty("No key yet."),
+      heading("Keys", el("a", { href: "#/keys/new", class: "button primary" }, "Create a key")),
+      note("One key for each program. Its scopes say what it may do. Only the root key manages keys."),
+      data.length ? cards(data.map((it) => shownKey(it, call, say, refresh))) : empty("No keys yet."),
     ],
   };
 };
@@ -34,7 +34,7 @@ const shownKey = (it, call, say, refresh) =>
     el("h2", {}, it.name, hasEnded(it) && [" ", badge("late", "Expired")]),
     tags(it.scopes),
     facts(
-      fact("Made", time(it.createdAt)),
+      fact("Created", time(it.createdAt)),
       fact("Last used", it.lastUsedAt ? time(it.lastUsedAt) : "never"),
       fact(hasEnded(it) ? "Expired" : "Expires", it.expiresAt ? time(it.expiresAt) : "never"),
     ),
@@ -78,8 +78,8 @@ export const newKey = async ({ call, say }) => {
   });
   const expiry = input("Expires after", "expiresIn", { placeholder: "90d", hint: "A duration. Default: it never expires." });
   const fields = [row(name, expiry), ACTIONS.map((it) => limited(it)), limited(RECORDED, "endpoints"), unlimited(...ENDPOINTS)];
-  fill(place, el("h1", { tabindex: "-1" }, "Make a key"), form(fields, submitButton("Make the key"), submit));
-  return { title: "Make a key", content: [back("#/keys", "Keys"), place] };
+  fill(place, el("h1", { tabindex: "-1" }, "Create a key"), form(fields, submitButton("Create the key"), submit));
+  return { title: "Create a key", content: [back("#/keys", "Keys"), place] };
 };
 
 // A scope, and the tag that limits it. The tag can be typed once the scope is chosen.

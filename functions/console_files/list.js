@@ -10,18 +10,18 @@ const FURTHER = 8; // pages that are read at most until one has a token
 const OF_SMOKE = /^smoke-[0-9a-f]{12}$/; // the tag of what `waitpoints smoke` has made
 
 const VIEWS = [
-  ["All", {}, "Every token, the newest first."],
-  ["Waiting longest", { "filter[status]": "WAITING", sort: "createdAt" }, "The tokens that wait, the oldest first."],
+  ["All", {}, "All tokens, newest first."],
+  ["Waiting longest", { "filter[status]": "WAITING", sort: "createdAt" }, "Waiting tokens, oldest first."],
   [
-    "Ended last",
+    "Recently ended",
     { "filter[completedAt][period]": "24h", "page[size]": "100" },
-    "The tokens that ended in the last 24 hours. Pages go by creation; within a page, what ended last comes first.",
+    "Tokens that ended in the last 24 hours. Pages follow the time of creation; each is sorted by when its tokens ended.",
   ],
-  ["Failed", { "filter[outputIsError]": "true" }, "The tokens that were failed or timed out, the newest first."],
+  ["Failed", { "filter[outputIsError]": "true" }, "Tokens that failed or timed out, newest first."],
   [
     "Not resumed",
     { "filter[undelivered]": "true" },
-    "The tokens whose outcome did not reach a run. Mend the cause, then run make redrive (docs/operation.md).",
+    "Tokens whose outcome did not reach a run. Fix the cause, then run make redrive (docs/operation.md).",
   ],
 ];
 
@@ -48,7 +48,7 @@ export const list = async ({ query, call, go, refresh }) => {
   const [title, , about] = VIEWS.find(([, parameters]) => same(filter, parameters)) ?? [
     "Tokens",
     {},
-    "The tokens that the filter selects.",
+    "Tokens that match the filter.",
   ];
   const tokens = [...(answer.data ?? [])];
   if ([...filter.keys()].some((name) => name.startsWith("filter[completedAt]"))) {
@@ -78,7 +78,7 @@ const refused = (error) => {
 const found = (query, tokens, { pagination, leftOut }) => [
   tokens.length
     ? table(tokens)
-    : empty(pagination.next || pagination.previous ? "None found so far." : "No token."),
+    : empty(pagination.next || pagination.previous ? "None found so far." : "No tokens."),
   leftOut.size ? smoke([...leftOut]) : null,
   pages(query, pagination, tokens.length),
 ];
@@ -87,7 +87,7 @@ const smoke = (runs) =>
   el(
     "p",
     { class: "hint" },
-    "Left out, because a smoke test made them: ",
+    "Not shown, because a smoke test created them: ",
     runs.map((tag) => [el("a", { href: address({ "filter[tags]": tag }) }, tag), " "]),
   );
 
@@ -155,11 +155,11 @@ const filters = (query, go, isOpen) => {
       STATUSES.map(([value, label]) => box(label, "filter[status]", { value, checked: chosen.includes(value) })),
     ),
     row(
-      input("Tags, any of them", "filter[tags]", { value: has("filter[tags]"), hint: "Separated by commas." }),
+      input("Any of these tags", "filter[tags]", { value: has("filter[tags]"), hint: "Separated by commas." }),
       input("Key", "filter[idempotencyKey]", { value: has("filter[idempotencyKey]"), hint: "The whole key." }),
       select("Outcome", "filter[outputIsError]", OUTCOMES, {
         value: has("filter[outputIsError]"),
-        hint: "What waits has no error.",
+        hint: "Waiting tokens have no error.",
       }),
     ),
     group(`Ended, in ${ZONE} time`, instants("completedAt")),
@@ -168,7 +168,7 @@ const filters = (query, go, isOpen) => {
   const undelivered = box("Only tokens with a run that was not resumed", "filter[undelivered]", {
     value: "true",
     checked: has("filter[undelivered]") === "true",
-    hint: "Goes with the time of creation and the order alone.",
+    hint: "Works only with the creation time and the order.",
     change: (event) => disable(event.target.checked),
   });
   const disable = (yes) => {
@@ -181,7 +181,7 @@ const filters = (query, go, isOpen) => {
     undelivered,
     row(
       select("Order", "sort", ORDERS, { value: has("sort") }),
-      select("Tokens on a page", "page[size]", SIZES, { value: has("page[size]") }),
+      select("Tokens per page", "page[size]", SIZES, { value: has("page[size]") }),
     ),
   ];
   const sending = [submitButton("Apply"), el("a", { href: "#/tokens", class: "button" }, "Clear")];

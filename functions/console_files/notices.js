@@ -7,17 +7,17 @@ export const told = (token) =>
   token.notify &&
   section(
     "told",
-    "Who was told",
+    "Notifications",
     token.notices.length
       ? el(
           "ul",
           { class: "people" },
           token.notices.map((it) => notice(token, it)),
         )
-      : note(token.status === "WAITING" ? "Nobody yet: it takes some seconds." : "Nobody."),
+      : note(token.status === "WAITING" ? "None yet: this takes a few seconds." : "None."),
   );
 
-const HOW = { email: "By mail to ", slack: "In Slack: ", teams: "In Teams, by the secret " };
+const HOW = { email: "By e-mail to ", slack: "In Slack: ", teams: "In Teams, with the secret " };
 
 const notice = (token, it) => {
   const isRefused = it.status === "refused";
@@ -35,6 +35,6 @@ const notice = (token, it) => {
     ),
     note(HOW[it.channel] ?? `By ${it.channel}: `, said(it.to), it.outcome && ", with the outcome"),
     isRefused && note("The channel says: ", said(it.reason)),
-    isRefused && note("Once that is mended, send it again: ", el("code", {}, "waitpoints redrive")),
+    isRefused && note("Once that is fixed, send it again with ", el("code", {}, "waitpoints redrive")),
   );
 };

@@ -78,7 +78,7 @@ const copy = async (text, what, say) => {
     await navigator.clipboard.writeText(text);
     say(`Copied ${what}`);
   } catch {
-    say("The browser does not allow to copy: select the text instead");
+    say("The browser does not allow copying: select the text instead");
   }
 };
 
@@ -221,7 +221,7 @@ export const finder = (go, search) => {
   return el(
     "div",
     { class: "finder" },
-    form(field, el("button", { type: "submit" }, "Open"), async (data) => {
+    form(field, el("button", { type: "submit" }, "Find"), async (data) => {
       const text = String(data.get("id"));
       const found = idIn(text) ? [tokenAddress(idIn(text))] : text.trim() && search ? search(text) : [];
       if (found.length > 1) throw new Error(`${found.length} of these tokens have it: type more of it.`);

@@ -34,7 +34,7 @@ export const token = async ({ name: id, call, say, refresh }) => {
         waits && button("Timeout…", () => move(id, call, say, refresh)),
         token.pageActions &&
           token.url &&
-          outward(token.url, { class: "button" }, "Open its page", el("span", { class: "hidden" }, " in a new tab")),
+          outward(token.url, { class: "button" }, "Open the page", el("span", { class: "hidden" }, " in a new tab")),
       ),
       decision(token, say),
       told(token),
@@ -52,26 +52,26 @@ const summary = (token) =>
 // The API takes a completion of a token that has ended, and changes nothing.
 const overtaken = (token) => {
   if (token.status === "TIMED_OUT") return "Nothing was changed: the token timed out first";
-  return `Nothing was changed: somebody else ${token.outputIsError ? "failed" : "completed"} the token first`;
+  return `Nothing was changed: someone else ${token.outputIsError ? "failed" : "completed"} the token first`;
 };
 
 // An answer to a page, as JSON: its one action, or none where somebody has to choose.
 const answer = (actions) => `{"action": ${JSON.stringify(actions.length === 1 ? actions[0] : "")}, "fields": {}}`;
 
 const overrides = (token) =>
-  token.approvers && el("p", {}, "Its approvers have not decided. This overrides them, and the token will say so.");
+  token.approvers && el("p", {}, "Its approvers have not decided yet. This overrides them, and the token will show it.");
 
 const complete = (act, token) => {
   const actions = token.pageActions;
   const opened = dialog(
     "Complete this token",
     [
-      el("p", {}, "Every run that waits for it goes on with this output. This cannot be undone."),
+      el("p", {}, "Every run that waits for it continues with this output. This cannot be undone."),
       overrides(token),
       area("Output, as JSON", "data", {
         value: actions ? answer(actions) : "{}",
         rows: 8,
-        hint: actions ? `Its page takes one of these actions: ${actions.join(", ")}.` : "Empty: without an output.",
+        hint: actions ? `Its page accepts one of these actions: ${actions.join(", ")}.` : "Leave empty for no output.",
       }),
     ],
     ["Complete the token", "primary"],
@@ -104,8 +104,8 @@ const fail = (act, token) =>
 
 const ANYONE = "Anyone who has it can complete the token, unless the token asks for a signature.";
 const UNSEEN = "Not shown: this key lacks the scope complete for this token.";
-const SIGNED_IN = "No secret: people sign in there, and answer as themselves.";
-const NO_ANSWERS = "It shows what is asked. Only the approvers' own links take answers.";
+const SIGNED_IN = "Not a secret: people sign in there and answer as themselves.";
+const NO_ANSWERS = "It shows the question. Only the approvers' own links accept answers.";
 
 const move = (id, call, say, refresh) =>
   dialog(
@@ -114,9 +114,9 @@ const move = (id, call, say, refresh) =>
       input("Times out", "timeout", {
         required: true,
         placeholder: "7d",
-        hint: "A duration from now, or a date: 30m, 7d, 2030-01-31T18:00:00Z. Or none: it never times out.",
+        hint: "A duration from now, or a date: 30m, 7d, 2030-01-31T18:00:00Z. Enter none for a token that never times out.",
       }),
-      note("A limit of the state itself, such as TimeoutSeconds, stays as it is."),
+      note("A limit of the state itself, such as TimeoutSeconds, does not move."),
     ],
     ["Move the timeout", "primary"],
     async (data) => {
@@ -140,7 +140,7 @@ const about = (token, say) =>
       fact("Created", moment(token.createdAt)),
       fact("Created with", token.createdBy && ["the named key ", said(token.createdBy)]),
       fact("Times out", token.timeoutAt && moment(token.timeoutAt)),
-      fact("Asked again", token.reminders && asked(token.reminders)),
+      fact("Reminders", token.reminders && reminders(token.reminders)),
       fact("Ended", token.completedAt && moment(token.completedAt)),
       fact("Tags", token.tags.length ? tags(token.tags) : null),
       fact("Key", token.idempotencyKey && said(token.idempotencyKey)),
@@ -149,7 +149,7 @@ const about = (token, say) =>
     ),
   );
 
-const asked = ({ count, nextAt }) => [`${count} so far`, nextAt ? [", next ", moment(nextAt)] : null];
+const reminders = ({ count, nextAt }) => [count ? `${count} sent` : "none sent yet", nextAt ? [", next ", moment(nextAt)] : null];
 
 const WAITS = { DURABLE_FUNCTION: "A durable function waits: " };
 
@@ -189,7 +189,7 @@ const life = (token, say) => {
   const open =
     token.status === "WAITING" ? [step("open", null, ["Waiting"], waiters.length ? null : "No run waits for it yet.")] : [];
   const shown = events.map((it) => it.shown);
-  return section("life", "Its life", el("ol", { class: "life" }, shown, undated, open));
+  return section("life", "Timeline", el("ol", { class: "life" }, shown, undated, open));
 };
 
 const event = (instant, kind, title, ...details) => ({
@@ -233,7 +233,7 @@ const settled = (token) => {
     by.at,
     kind,
     isHere ? [how, " from the console"] : [how, " by ", source],
-    by.override && "In place of its approvers.",
+    by.override && "Instead of its approvers.",
     facts(
       fact("Slack id", by.slackUser && said(by.slackUser)),
       fact("Named key", by.key && said(by.key)),
@@ -263,7 +263,7 @@ const RETRIED_FOR = 300_000; // milliseconds
 const unresumed = (waiter, name, isRetried) => {
   if (waiter.status === "GONE")
     return step("other", null, ["Gone: ", name], "Its state had ended or was retried, so nothing waited any more.");
-  const then = "If it stays so, see docs/operation.md.";
+  const then = "If it stays like this, see docs/operation.md.";
   if (isRetried) return step("other", null, ["Not resumed yet: ", name], `It is tried again within minutes. ${then}`);
   return step("bad", null, ["Not resumed: ", name, " ", badge("bad", "Needs an operator")], then);
 };
@@ -285,5 +285,5 @@ const output = (token, call, say) => {
       told.replaceChildren(problem(error));
     }
   };
-  return shown(el("p", {}, "It is too large to be shown here."), button("Get a link to it", fetchLink), told);
+  return shown(el("p", {}, "It is too large to show here."), button("Get a link to it", fetchLink), told);
 };

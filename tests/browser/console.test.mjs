@@ -258,7 +258,7 @@ test("every filter of the form reaches the API under its own name", async () => 
   await tab.selectOption('[name="page[size]"]', "10");
   tab.sent.length = 0;
   await press(tab, "Apply");
-  await untilItSays(tab, "No token.");
+  await untilItSays(tab, "No tokens.");
   const [asked] = calls(tab);
   const instant = (text) => new Date(text).toISOString();
   const between = (name) => [
@@ -318,7 +318,7 @@ test("what the API refuses to show leaves what corrects it", async () => {
   await visit(tab, "#/tokens/waitpoint_00000000000000000000000000");
   await untilItSays(tab, "This cannot be shown");
   await write(tab, "[name=id]", scene.hostile);
-  await press(tab, "Open");
+  await press(tab, "Find");
   await tab.waitForSelector(".lead");
   assert.equal(await text(tab, "h1"), scene.hostile);
 });
@@ -395,16 +395,16 @@ test("what somebody outside sent is folded if it is long", async () => {
 
 test("a page is spoken of only where there is one, and its actions are named", async () => {
   const tab = await signedIn(`#/tokens/${scene.hostile}`);
-  assert.doesNotMatch(await text(tab), /Open its page/);
+  assert.doesNotMatch(await text(tab), /Open the page/);
   const actions = ["approve", "reject"].map((id) => ({ id, label: id }));
   for (const [body, hint, value] of [
-    [{}, /Empty: without an output\.$/, "{}"],
+    [{}, /Leave empty for no output\.$/, "{}"],
     [{ page: { title: "Go on?", actions } }, /one of these actions: approve, reject\.$/, '{"action": "", "fields": {}}'],
     [{ page: { title: "Go on?" } }, /one of these actions: submit\.$/, '{"action": "submit", "fields": {}}'],
   ]) {
     const { id } = await create(body);
     await visit(tab, `#/tokens/${id}`);
-    assert.equal((await text(tab)).includes("Open its page"), "page" in body);
+    assert.equal((await text(tab)).includes("Open the page"), "page" in body);
     await press(tab, "Complete…");
     await tab.waitForSelector("dialog textarea:focus");
     assert.match(await text(tab, "dialog .field .hint"), hint);
@@ -439,7 +439,7 @@ test("a list shows what each page asks, and is searched for it", async () => {
   await search("größe eu", [true], "1 of 2 tokens");
   await search(other.url, [true], "1 of 2 tokens"); // which is not shown
   await search("deploy eu", [], "0 of 2 tokens");
-  await press(tab, "Open");
+  await press(tab, "Find");
   await untilItSays(tab, "None of these tokens has it");
   await search("", [true, false], "2 tokens");
   await search("search", [true, false], "2 tokens");
@@ -465,7 +465,7 @@ test("what a smoke test made is left out of a list, unless a filter wants it", a
   assert.ok(!(await text(tab, "tbody")).includes(run));
   await press(tab, run);
   await untilItSays(tab, "25 tokens");
-  assert.ok(!(await text(tab, "main")).includes("Left out"));
+  assert.ok(!(await text(tab, "main")).includes("Not shown"));
   await press(tab, "Next");
   await untilItSays(tab, "1 token");
   assert.deepEqual(await shownIds(), [first.id]);
@@ -490,9 +490,9 @@ test("a decision says who has answered what and who is still asked, and its link
   const tab = await signedIn(`#/tokens/${id}`);
   const who = "[aria-labelledby=decision]";
   const said = (await text(tab, who)).replace(/\s+/g, " ");
-  assert.match(said, /Chosen approve: 1 of 2, reject: 0 of 1 Requested by dee Ann Lee approve (?:now|.* ago) ann, ann@example.com http/);
-  assert.match(said, /bo Still asked http.* cy Still asked http.* lead Asked later at \d{4}-/);
-  assert.match(await text(tab, "[aria-labelledby=about]"), /Asked again\s+0 so far, next \S/);
+  assert.match(said, /Answers so far approve: 1 of 2, reject: 0 of 1 Requested by dee Ann Lee approve (?:now|.* ago) ann, ann@example.com http/);
+  assert.match(said, /bo Not answered yet http.* cy Not answered yet http.* lead Not asked yet until \d{4}-/);
+  assert.match(await text(tab, "[aria-labelledby=about]"), /Reminders\s+none sent yet, next \S/);
   assert.match(await text(tab, ".life"), /Ann Lee chose approve/);
   await keepCopies(tab);
   for (const button of await tab.$$(`${who} button`)) await button.click();
@@ -508,7 +508,7 @@ test("a decision says who has answered what and who is still asked, and its link
   await untilItSays(tab, "This overrides them");
   await tab.fill("dialog textarea", '{"action": "reject"}');
   await press(tab, "Complete the token");
-  await untilItSays(tab, "In place of its approvers.");
+  await untilItSays(tab, "Instead of its approvers.");
   const ended = (await text(tab, who)).replace(/\s+/g, " ");
   assert.match(ended, /Ann Lee approve .* bo Did not answer .* lead Was not asked/);
   assert.doesNotMatch(ended, /http|link/);
@@ -533,9 +533,9 @@ test("a page on which people sign in says so, and who of a domain has answered",
   const restore = await answering(tab, id, () => answer);
   await visit(tab, `#/tokens/${id}`);
   const decides = async () => (await text(tab, "[aria-labelledby=decision]")).replace(/\s+/g, " ");
-  assert.match(await decides(), /Answers Only signed in Chosen submit: 0 of 1 ann@example.com Still asked/);
+  assert.match(await decides(), /Sign-in Required Answers so far submit: 0 of 1 ann@example.com Not answered yet/);
   assert.doesNotMatch(await decides(), /answers as this person|http/);
-  assert.match(await text(tab, "[aria-labelledby=about]"), /No secret: people sign in there/);
+  assert.match(await text(tab, "[aria-labelledby=about]"), /Not a secret: people sign in there/);
   answer = { ...named, answers: [], approvers: [], links: [], page: open.page };
   await press(tab, "Refresh");
   await untilItSays(tab, "with an account of example.com");
@@ -545,7 +545,7 @@ test("a page on which people sign in says so, and who of a domain has answered",
   await untilItSays(tab, "cy@example.com chose submit");
   assert.match(
     await decides(),
-    /Only signed in, with an account of example.com, <img src=x onerror=alert\(1\)>\\u202e Chosen submit: 1 of 1 cy@example.com submit .* 248289761001$/,
+    /Required, with an account of example.com, <img src=x onerror=alert\(1\)>\\u202e Answers so far submit: 1 of 1 cy@example.com submit .* 248289761001$/,
   );
   assert.equal(await tab.$("main img"), null);
   assert.deepEqual(await violations(tab), []);
@@ -601,12 +601,12 @@ test("says who was told, and what a channel refused", async () => {
   const restore = await answering(tab, id, () => answer);
   const who = "[aria-labelledby=told]";
   await visit(tab, `#/tokens/${id}`);
-  assert.match(await text(tab, who), /Nobody yet/);
+  assert.match(await text(tab, who), /None yet/);
   answer = told;
   await visit(tab, `#/tokens/${id}`);
   const said = (await text(tab, who)).replace(/\s+/g, " ");
-  assert.match(said, /#deploys Sent .* ago In Slack: #deploys <img src=x onerror=alert\(1\)>.* Refused .* ago By mail/);
-  assert.match(said, /By mail to ann@example.com The channel says: <b>MessageRejected<\/b> Once that is mended, .* waitpoints redrive/);
+  assert.match(said, /#deploys Sent .* ago In Slack: #deploys <img src=x onerror=alert\(1\)>.* Refused .* ago By e-mail/);
+  assert.match(said, /By e-mail to ann@example.com The channel says: <b>MessageRejected<\/b> Once that is fixed, .* waitpoints redrive/);
   assert.equal(await tab.$(`${who} img, ${who} b`), null);
   assert.deepEqual(await violations(tab), []);
   await fitsItsWidth(tab, "told");
@@ -617,12 +617,12 @@ test("says who was told, and what a channel refused", async () => {
   const life = (await text(tab, ".life")).replace(/\s+/g, " ");
   assert.match(life, /Completed by <img src=x onerror=alert\(1\)>.* in Slack .*Slack id U024BE7LH Named key nightly/);
   assert.match((await text(tab, "[aria-labelledby=about]")).replace(/\s+/g, " "), /Created with the named key maker/);
-  assert.match(await text(tab, who), /Nobody\./);
+  assert.match(await text(tab, who), /None\./);
   answer = { ...told, links: undefined, url: "" }; // the key may not complete the token
   await visit(tab, `#/tokens/${id}`);
-  assert.doesNotMatch(await text(tab, "main"), /Complete…|Fail…|Open its page/);
+  assert.doesNotMatch(await text(tab, "main"), /Complete…|Fail…|Open the page/);
   const decides = await text(tab, "[aria-labelledby=decision]");
-  assert.match(decides, /Still asked/);
+  assert.match(decides, /Not answered yet/);
   assert.doesNotMatch(decides, /http|link/);
   await restore();
   await visit(tab, `#/tokens/${scene.waiting}`);
@@ -705,8 +705,8 @@ test("what was typed waits for another key when the API no longer accepts the fi
 test("it says so if somebody else ended the token first", async () => {
   const tab = await signedIn();
   for (const [label, body, said] of [
-    ["Complete", { error: { message: "no" } }, "somebody else failed the token first"],
-    ["Fail", { data: 1 }, "somebody else completed the token first"],
+    ["Complete", { error: { message: "no" } }, "someone else failed the token first"],
+    ["Fail", { data: 1 }, "someone else completed the token first"],
   ]) {
     const { id } = await create({ tags: ["overtaken"] });
     await visit(tab, `#/tokens/${id}`);
@@ -770,7 +770,7 @@ test("a token is failed, and its page opens in a tab that cannot reach the conso
     ["The customer cancelled", "Waitpoint", "E1"],
   );
 
-  const [page] = await Promise.all([tab.waitForEvent("popup"), press(tab, "Open its page")]);
+  const [page] = await Promise.all([tab.waitForEvent("popup"), press(tab, "Open the page")]);
   await page.waitForSelector("h1");
   assert.equal(await page.evaluate(() => window.opener), null);
   assert.match(page.url(), /\/callback\/[0-9a-f]{64}$/);
@@ -910,17 +910,17 @@ test("a named key is made and shown once, may do what its scopes say, and is rev
   const name = `console-${Date.now()}`;
   const tab = await signedIn("#/keys/new");
   await write(tab, "[name=name]", name);
-  await press(tab, "Make the key");
+  await press(tab, "Create the key");
   await untilItSays(tab, "Choose what the key may do");
   assert.equal(await tab.$eval("[name='tag of create']", (input) => input.disabled), true);
   await tab.click("[value=create]");
   await write(tab, "[name='tag of create']", "team-a");
   await tab.click("[value=complete]");
   await write(tab, "[name=expiresIn]", "soon");
-  await press(tab, "Make the key");
+  await press(tab, "Create the key");
   await untilItSays(tab, "Invalid expiresIn");
   await tab.fill("[name=expiresIn]", "90d");
-  await press(tab, "Make the key");
+  await press(tab, "Create the key");
   await untilItSays(tab, "Copy it now: it is not stored, and is never shown again.");
   const key = await text(tab, "code");
   assert.match(key, /^tr_prod_sk_[0-9A-Za-z]{24}$/);
@@ -930,7 +930,7 @@ test("a named key is made and shown once, may do what its scopes say, and is rev
   assert.deepEqual(await tab.evaluate(() => window.copied), [key]);
   await press(tab, "Done");
   await untilItSays(tab, "Last used");
-  assert.match(await text(tab), new RegExp(`${name}\\s+create:team-a\\s*complete\\s+Made[^]*Last used\\s+never\\s+Expires\\s+in 90 d`));
+  assert.match(await text(tab), new RegExp(`${name}\\s+create:team-a\\s*complete\\s+Created[^]*Last used\\s+never\\s+Expires\\s+in 90 d`));
   assert.ok(!(await tab.content()).includes(key));
 
   const theirs = await openTab();

@@ -69,7 +69,8 @@ def buttons(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_who_was_removed_reads_so_and_nothing_of_the_answers() -> None:
     message = rendered(notice(DECISION, person="ann", answers=(answer("bo"),), hand_overs=(HandOver((), ("ann",), 1),)))
-    assert shown(message) == f"{DECISION['title']}\nYour answer is no longer needed. This request was handed over to other people."
+    said = "Your answer is no longer needed. This request was handed over to other people."
+    assert shown(message) == f"{DECISION['title']}\n{said}"
     assert buttons(message) == []
 
 
