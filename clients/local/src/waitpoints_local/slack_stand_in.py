@@ -26,7 +26,7 @@ from waitpoints_local.stack import Stack
 
 BOT_TOKEN, SIGNING_SECRET = f"xoxb-{secrets.token_hex(16)}", secrets.token_hex(16)  # who knows it presses any button
 FUNCTIONS = ("SendNotices", "AnswerSlack")  # that call Slack
-MOST_BLOCKS, MOST_CHARACTERS, MOST_TEXT = 50, 12_000, 40_000
+MOST_BLOCKS, MOST_CHARACTERS, MOST_TEXT, MOST_FIELD = 50, 12_000, 40_000, 2_000
 TEXTS = {"header": 150, "section": 3_000}  # the most characters in a block's text
 Answer = tuple[int, dict[str, str], dict[str, Any]]
 
@@ -171,8 +171,11 @@ def _fits(block: Any) -> bool:
     match block:
         case {"type": "header", "text": {"type": "plain_text"} as text}:
             return _is_text(text, TEXTS["header"])
-        case {"type": "section", "text": text}:
-            return _is_text(text, TEXTS["section"])
+        case {"type": "section"}:
+            fields = block.get("fields", [])
+            texts = [(block["text"], TEXTS["section"])] if "text" in block else []
+            texts += [(one, MOST_FIELD) for one in fields]
+            return bool(texts) and len(fields) <= 10 and all(_is_text(*one) for one in texts)
         case {"type": "context", "elements": [*elements]}:
             return 1 <= len(elements) <= 10 and all(_is_text(one, 3_000) for one in elements)
         case {"type": "actions", "elements": [*elements]}:
@@ -322,8 +325,8 @@ _TIME = re.compile(r"\{\{DATE\(([^,)]+)[^}]*\}\}(?:, \{\{TIME[^}]*\}\})?")
 def card_lines(card: Mapping[str, Any]) -> str:
     """What a card in Teams says, line by line, and where its buttons lead."""
     content = card["attachments"][0]["content"]
-    runs = [run for block in content["body"] for run in block.get("inlines", [block])]
-    texts = [_TIME.sub(r"\1", run["text"]) for run in runs]
+    lines = ["".join(run["text"] for run in block.get("inlines", [block])) for block in content["body"]]
+    texts = [_TIME.sub(r"\1", line) for line in lines]
     return "\n    ".join(["  card in Teams:", *texts, *(f"[{it['title']}] {it['url']}" for it in content["actions"])])
 
 

@@ -3,15 +3,17 @@
 Texts of callers come without line breaks where a line is meant, and without what reorders the text around them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from waitpoints.api.notices import notice_words
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.api.notices.summary import Person, Summary, block, line
+from waitpoints.api.notices.summary import FactLine, Person, Summary, block, line
 from waitpoints.api.page import words
 
-_SHORTER = ((10_000, 10), (4_000, 10), (1_000, 0))  # characters of the text, and links, of a content that is too long
+_SHORTER = ((10_000, 10, None), (4_000, 10, None), (1_000, 0, 10))
+"""Characters of the text, links, and facts, of a content that is too long. None: all of them, with their whole values."""
+
 _SUBJECTS = {NoticeKind.REMINDER: "reminder", NoticeKind.LAST: "last"}
 
 
@@ -29,6 +31,7 @@ class MailContent:
     title: str
     note: str | None
     text: str
+    facts: tuple[FactLine, ...]
     links: tuple[tuple[str, str], ...]
     requested_by: str | None
     until: str | None
@@ -64,6 +67,7 @@ def write(notice: Notice, brand: str) -> MailContent:
         title=line(page.title),
         note=note,
         text=block(page.text),
+        facts=tuple(summary.facts()),
         links=tuple((line(link.label), link.url) for link in page.links),
         requested_by=summary.said("requested_by", name=requester) if requester else None if brand else summary["requested"],
         until=None if timeout_at is None else summary.said("open_until", time=summary.time(timeout_at)),
@@ -92,11 +96,12 @@ def fitting(content: MailContent, fits: Callable[[MailContent], bool]) -> MailCo
     """
     shorter = content
     people = tuple(replace(person, entered=()) for person in content.people)
-    for characters, links in _SHORTER:
+    for characters, links, most in _SHORTER:
         if fits(shorter):
             return shorter
         text = content.text if len(content.text) <= characters else f"{content.text[:characters].rstrip()}…"
-        shorter = replace(content, text=text, links=content.links[:links], people=people, is_shortened=True)
+        facts = content.facts if most is None else tuple(fact.shortened() for fact in content.facts[:most])
+        shorter = replace(content, text=text, facts=facts, links=content.links[:links], people=people, is_shortened=True)
     return shorter
 
 
@@ -109,6 +114,7 @@ def plain_text(content: MailContent) -> str:
         content.title,
         content.text,
         content["shortened"] if content.is_shortened else None,
+        "\n".join(_facts(content)).lstrip(),
         "\n".join(f"{label}: {url}" if label != url else url for label, url in content.links),
         "\n".join(filter(None, (content.requested_by, content.until))),
         f"{content['open']}{content.colon.rstrip()}\n{content.link}" if content.link else None,
@@ -117,6 +123,13 @@ def plain_text(content: MailContent) -> str:
         content["no_reply"] if content.warning else None,
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _facts(content: MailContent) -> Iterator[str]:
+    for fact in content.facts:
+        if fact.title:
+            yield f"\n{fact.title}"
+        yield f"{fact.label}{content.colon}{fact.url or fact.value.replace('\n', '\n    ')}"
 
 
 def _warning(summary: Summary, link: str | None) -> str:

@@ -5,7 +5,7 @@ no `max-width`, no padding of links). The style sheet only adds the dark colours
 """
 
 from waitpoints.api.notices.mail_content import MailContent
-from waitpoints.api.notices.summary import Person
+from waitpoints.api.notices.summary import FactLine, Person
 from waitpoints.api.page import theme
 from waitpoints.api.page.markup import Child, Element, Fragment, Markup
 from waitpoints.api.page.palette import DARK, LIGHT
@@ -65,6 +65,7 @@ def _content(content: MailContent, color: str) -> Markup:
         Element("h1", content.title, dir="auto", class_="text", style=_text("text", "font-size:24px;line-height:1.3")),
         _paragraph(_lines(content.text), "text") if content.text else None,
         _paragraph(content["shortened"], "muted") if content.is_shortened else None,
+        _facts(content) if content.facts else None,
         [_paragraph(_link(label, url), "text") for label, url in content.links],
         _paragraph(_lines("\n".join(facts)), "muted") if facts else None,
         _answer(content, color, content.link) if content.link else None,
@@ -72,6 +73,19 @@ def _content(content: MailContent, color: str) -> Markup:
         _progress(content) if content.people else None,
         _paragraph(content["no_reply"], "muted", "font-size:14px;margin:0") if content.warning else None,
     )
+
+
+def _facts(content: MailContent) -> Markup:
+    return _table([_fact(fact) for fact in content.facts], "line", "margin:0 0 24px")
+
+
+def _fact(fact: FactLine) -> Markup:
+    edge = f"padding:10px 0;border-top:1px solid {LIGHT['line']}"
+    heading = Element("h2", fact.title, dir="auto", class_="text", style=_text("text", "font-size:18px;margin:8px 0"))
+    label = Element("div", fact.label, dir="auto", class_="muted", style=f"color:{LIGHT['muted']};font-size:14px")
+    value = Element("div", _link(fact.value, fact.url) if fact.url else _lines(fact.value), dir="auto")
+    row = Element("tr", Element("td", label, value, class_="line text", style=_text("text", edge)))
+    return Fragment(Element("tr", Element("td", heading)) if fact.title else None, row)
 
 
 def _answer(content: MailContent, color: str, link: str) -> Markup:

@@ -10,7 +10,7 @@ from typing import Any
 
 from waitpoints import json_text
 from waitpoints.api.notices.plan import Notice, NoticeKind
-from waitpoints.api.notices.summary import Summary, block, fitting, line
+from waitpoints.api.notices.summary import FactLine, Summary, block, fitting, line
 from waitpoints.api.page import form
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
@@ -21,6 +21,9 @@ PRESSED = "waitpoints:"  # begins the `action_id` of a button that answers; the 
 OPENED = "waitpoints-open"  # the `action_id` of a button that opens the page
 MAX_HEADER, MAX_TEXT, MAX_BUTTON, MAX_FALLBACK, MAX_NAME = 150, 3_000, 75, 500, 100  # characters
 MAX_LINKS, MAX_PEOPLE = 2_000, 1_500  # characters of all of them: Slack refuses about 12,000 in a message (msg_blocks_too_long)
+MAX_SHORT_TEXT, MAX_FIELD = 1_500, 2_000  # characters of the text of a page with facts, and of a field of a section
+MAX_FIELDS = 10  # of a section
+MAX_ABOVE = 5_000  # characters of what is above the buttons if the page has facts, as JSON
 
 type Block = dict[str, Any]
 
@@ -35,14 +38,17 @@ def message(notice: Notice, name: str, has_buttons: Callable[[], bool]) -> dict[
             "text": _cut(f"{_title(page)}{summary.colon}{said}", MAX_FALLBACK),
             "blocks": [header, _section(_plain(said, MAX_TEXT))],
         }
-    text = [_section(_plain(text, MAX_TEXT))] if (text := block(page.text)) else []
-    blocks, said = [header, *text, *_links(summary), *_state(summary)], summary["asked"]
+    text = [_section(_plain(text, _most_text(page)))] if (text := block(page.text)) else []
+    below, said = [*_links(summary), *_state(summary)], summary["asked"]
+    facts, are_all = _facts(summary, MAX_ABOVE - len(json_text.dumps([header, *text, *below]))) if page.facts else ([], True)
+    blocks = [header, *text, *facts, *below]
     if notice.token.outcome is not None:
         said = "\n".join(summary.ending())
     elif summary.progress.own_answer:
         said = summary["recorded_heading"]
     else:
-        blocks += _ways(notice, summary, has_buttons)
+        has_more = not are_all or len(_escaped(block(page.text))) > _most_text(page)
+        blocks += _ways(notice, summary, has_buttons, has_more=has_more)
     if brand := line(name):
         blocks.append(_context(_plain(brand, MAX_NAME)))
     return {"text": _cut(f"{_title(page)}{summary.colon}{said}", MAX_FALLBACK), "blocks": blocks}
@@ -87,6 +93,33 @@ def _title(page: Page) -> str:
     return cut(line(page.title), MAX_HEADER)
 
 
+def _most_text(page: Page) -> int:
+    return MAX_SHORT_TEXT if page.facts else MAX_TEXT
+
+
+def _facts(summary: Summary, room: int) -> tuple[list[Block], bool]:
+    """Return each label beside its value, as long as there is room, and whether that is all of them."""
+    sections, are_all = list[Block](), True
+    for fact in summary.facts():
+        fields = [_plain(f"{fact.label}{summary.colon}".rstrip(), MAX_FIELD), _value(fact)]
+        title = {"text": _plain(fact.title, MAX_TEXT)} if fact.title else {}
+        begins = fact.title or not sections or len(sections[-1]["fields"]) == MAX_FIELDS
+        new: list[Block] = [{"type": "section", **title, "fields": fields}] if begins else fields
+        room -= len(json_text.dumps(new))
+        if room < 0:
+            are_all = False
+            break
+        are_all = are_all and not fact.is_long and (fact.url is None or fields[1]["type"] == "mrkdwn")
+        (sections if begins else sections[-1]["fields"]).extend(new)
+    return (sections if are_all else [*sections, _context(_plain(summary["more_facts"], MAX_TEXT))]), are_all
+
+
+def _value(fact: FactLine) -> Block:
+    shown = fact.shortened().value
+    link = f"<{_url(fact.url)}|{_url(shown)}>" if fact.url else ""
+    return _mrkdwn(link) if 0 < len(link) <= MAX_FIELD else _plain(shown, MAX_FIELD)
+
+
 def _links(summary: Summary) -> Iterator[Block]:
     """Each link on a line of its own; those that have no room are on the page."""
     lines, room = list[str](), MAX_LINKS
@@ -123,13 +156,13 @@ def _state(summary: Summary) -> Iterator[Block]:
         yield _context(_mrkdwn(summary["open_until"].format(time=_date(summary, token.timeout_at))))
 
 
-def _ways(notice: Notice, summary: Summary, has_buttons: Callable[[], bool]) -> Iterator[Block]:
+def _ways(notice: Notice, summary: Summary, has_buttons: Callable[[], bool], *, has_more: bool) -> Iterator[Block]:
     """How to answer: by buttons, by the page, or by a link that each person gets elsewhere."""
     page, link = notice.page, notice.link
     buttons = list(_buttons(summary))
     if not (buttons and has_buttons()):
         buttons = []
-    if link and (not buttons or page.fields or len(_escaped(block(page.text))) > MAX_TEXT):
+    if link and (not buttons or page.fields or has_more):
         buttons.append(_button(summary["open"], OPENED, url=link))
     if buttons:
         yield {"type": "actions", "elements": buttons}

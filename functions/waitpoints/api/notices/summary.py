@@ -5,14 +5,14 @@ breaks of what a person entered, each line indented below it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from waitpoints.api.notices import notice_words
 from waitpoints.api.notices.plan import Notice
 from waitpoints.api.page import words
-from waitpoints.api.page.markup import visible
-from waitpoints.api.page.progress import Part, Progress, Row, Sentence, ending, written
+from waitpoints.api.page.markup import cut, visible
+from waitpoints.api.page.progress import MAX_VALUE, Part, Progress, Row, Sentence, ending, written
 from waitpoints.token import Completed
 
 
@@ -29,6 +29,23 @@ class Person:
         shown = [(title, text.replace("\n", "\n    ") if keeps_breaks else line(text)) for title, text in self.entered]
         entered = (f"  • {title}{self.colon}{text}" for title, text in shown if with_entered)
         return [f"{self.name}{self.colon}{self.said}", *entered]
+
+
+@dataclass(frozen=True, slots=True)
+class FactLine:
+    """A fact of the page. `title` is that of the group that it begins; `value` of a link is its host and path."""
+
+    title: str
+    label: str
+    value: str
+    url: str | None = None
+
+    @property
+    def is_long(self) -> bool:
+        return len(line(self.value)) > MAX_VALUE
+
+    def shortened(self) -> "FactLine":
+        return replace(self, value=cut(line(self.value), MAX_VALUE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +73,21 @@ class Summary:
 
     def written(self, part: Part) -> str:
         return written(part, self.__getitem__, line)
+
+    def facts(self) -> list[FactLine]:
+        """The facts of the page. Only a page with some loads what writes them."""
+        page, lines = self.progress.page, list[FactLine]()
+        if not page.facts:
+            return lines
+        from waitpoints.api.page.facts import values
+
+        for group in page.facts:
+            for fact in group.facts:
+                title = line(group.title) if fact is group.facts[0] else ""
+                label = line(f"{fact.label} ({fact.kind})" if fact.kind else fact.label)
+                value = block(values.written(self.language, fact, page.time_zone))
+                lines.append(FactLine(title, label, value, fact.url))
+        return lines
 
     def needed(self) -> list[str]:
         return [self.written(sentence) for sentence in self.progress.needed()]

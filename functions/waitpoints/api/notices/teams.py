@@ -18,7 +18,7 @@ from waitpoints.ports import Secret
 from waitpoints.token import iso
 
 OTHER_URL = frozenset({"HTTP 401", "HTTP 403", "HTTP 404", "HTTP 410"})
-TEXT_ROOM, LINKS_ROOM, PEOPLE_ROOM = 8_000, 3_000, 4_000  # bytes of JSON, with what is around each line
+TEXT_ROOM, FACTS_ROOM, LINKS_ROOM, PEOPLE_ROOM = 8_000, 6_000, 3_000, 4_000  # bytes of JSON, with what is around each line
 _AROUND = 90  # bytes
 
 type Element = dict[str, Any]
@@ -50,6 +50,7 @@ def card(notice: Notice, name: str) -> Element:
         *_lines([name, reminder], PEOPLE_ROOM, isSubtle=True),
         *_lines([page.title], PEOPLE_ROOM, size="Large", weight="Bolder"),
         *_lines(page.text.splitlines(), TEXT_ROOM),
+        *_facts(summary),
         *_links(notice),
         *_lines(summary.lines(), PEOPLE_ROOM),
     ]
@@ -67,6 +68,23 @@ def card(notice: Notice, name: str) -> Element:
         "body": body,
         "actions": [_open(notice.link, title=summary["open"])] if notice.link else [],
     }
+
+
+def _facts(summary: Summary) -> Iterator[Element]:
+    room, are_all = FACTS_ROOM, True
+    for fact in summary.facts():
+        heading = [_rich(_run(fact.title, weight="Bolder"))] if fact.title else []
+        link = {"selectAction": _open(fact.url)} if fact.url else {}
+        value = _run(fact.shortened().value, **link)
+        shown = [*heading, _rich(_run(f"{fact.label}{summary.colon}", isSubtle=True), value)]
+        room -= len(json_text.dumps(shown).encode())
+        if room < 0:
+            are_all = False
+            break
+        are_all = are_all and not fact.is_long
+        yield from shown
+    if not are_all:
+        yield _rich(_run(summary["more_facts"], isSubtle=True))
 
 
 def _links(notice: Notice) -> Iterator[Element]:
@@ -88,8 +106,8 @@ def _lines(lines: Iterable[str], room: int, **style: Any) -> Iterator[Element]:
         room -= len(json_text.dumps(text).encode()) + _AROUND
 
 
-def _rich(run: Element) -> Element:
-    return {"type": "RichTextBlock", "inlines": [run]}
+def _rich(*runs: Element) -> Element:
+    return {"type": "RichTextBlock", "inlines": [*runs]}
 
 
 def _run(text: str, **more: Any) -> Element:

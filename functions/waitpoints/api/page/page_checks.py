@@ -155,7 +155,7 @@ def _check_all_visible(page: Page) -> None:
     shown = [("page.title", page.title)]
     shown += [(f"page.links[{at}].label", link.label) for at, link in enumerate(page.links)]
     shown += [(f"page.actions[{at}].label", action.label) for at, action in enumerate(page.actions) if action.label]
-    shown += [("page.facts", text) for group in page.facts for text in group.labels()]
+    shown += [("page.facts", text) for group in page.facts for text in group.texts()]
     shown += [("page.approvers", person.shown) for person in (page.approval.everybody() if page.approval else ())]
     for at, link in enumerate(page.links):
         if any(category(character) in UNSEEN for character in link.url):

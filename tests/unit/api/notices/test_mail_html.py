@@ -30,10 +30,15 @@ def largest_pages() -> list[dict[str, Any]]:
     long = [{"label": "'" * 100, "url": f"https://example.com/{QUOTE * 720}"} for _ in range(10)]
     named = [{**person, "name": QUOTE * 97} for person in people]
     many = {"approvers": people, "actions": actions, "links": links}
-    return [
-        {"title": sign * 200, **many, "requestedBy": sign * 128, "text": sign * length}
-        for sign, length in ((QUOTE, 8_600), ("\U0001f600", 3_300))
-    ] + [{"title": "x", "links": long}, {"title": "x", **many, "approvers": named, "text": QUOTE * 3_000}]
+    facts = [{"title": "x", "facts": [{"label": "x" * 50, "value": "x" + QUOTE * 170}]}] * 30
+    return (
+        [
+            {"title": sign * 200, **many, "requestedBy": sign * 128, "text": sign * length}
+            for sign, length in ((QUOTE, 8_600), ("\U0001f600", 3_300))
+        ]
+        + [{"title": "x", "links": long}, {"title": "x", **many, "approvers": named, "text": QUOTE * 3_000}]
+        + [{"title": QUOTE * 200, **many, "facts": facts}]
+    )
 
 
 def test_it_is_a_document_of_tables_with_inline_styles() -> None:
@@ -101,7 +106,7 @@ def test_lines_of_the_text_stay_lines() -> None:
     assert "All 812 checks passed.<br><br>Ann &amp; Bo &lt;reviewed&gt; it.</p>" in mail_html.document(content(), "#2457d6")
 
 
-@pytest.mark.parametrize("page", largest_pages(), ids=["text", "text of four bytes", "links", "names"])
+@pytest.mark.parametrize("page", largest_pages(), ids=["text", "text of four bytes", "links", "names", "facts"])
 def test_the_largest_pages_fit_into_what_clients_show(page: dict[str, Any]) -> None:
     """As HTML alone. The mail is checked as it is sent in test_mail.py."""
     page_checks.check_size(page_checks.parse(page)[0])  # as at create

@@ -194,9 +194,10 @@ def test_what_people_entered_is_left_out_where_it_takes_the_room_of_people(lengt
     assert ("  • 9: xxx" in text, "Cy: Not answered yet" in text) == (is_shown, True)
 
 
-def test_the_largest_message_is_within_what_slack_takes() -> None:
+@pytest.mark.parametrize("length", [0, 1, 30])
+def test_the_largest_message_is_within_what_slack_takes(length: int) -> None:
     people = [{"id": f"{number:02}", "name": "<" * 100, "slack": f"U{number:020}"} for number in range(20)]
-    page = {
+    page: dict[str, Any] = {
         "title": "<" * 200,
         "text": "<" * 3_000,
         "links": [{"label": "<" * 200, "url": f"https://example.com/{'&' * 1_000}"}] * 3,
@@ -205,5 +206,7 @@ def test_the_largest_message_is_within_what_slack_takes() -> None:
         "confirm": True,
         "approvers": people,
     }
+    if length:
+        page |= {"links": page["links"][:1], "facts": [{"title": "x", "facts": [{"label": "x", "value": "x" * length}]}] * 30}
     message = rendered(notice(page), name="<" * 100)
     assert 9_000 < len(json.dumps(message["blocks"], ensure_ascii=False)) < MOST_CHARACTERS

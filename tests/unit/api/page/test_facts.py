@@ -190,6 +190,11 @@ def test_a_page_without_facts_and_formats_imports_nothing_of_them() -> None:
         "import sys; from waitpoints.api.page import page_checks, render, theme\n"
         "page, _ = page_checks.parse({'title': 'T', 'fields': {'properties': {'a': {'type': 'number', 'maximum': 5}}}})\n"
         "render.form(page, theme.Theme('en', 'x'))\n"
+        "from waitpoints.api.notices import mail_content, plan, slack_message, teams\n"
+        "from waitpoints.notices import Channel, NoticeRecord; from waitpoints.token import Token\n"
+        "target, token = plan.Target('email', Channel.EMAIL, 'x@example.com', None), Token(id='t', created_at=0)\n"
+        "notice = plan.Notice(plan.NoticeKind.FIRST, target, NoticeRecord(0), token, page, None, None)\n"
+        "mail_content.write(notice, ''), slack_message.message(notice, '', bool), teams.card(notice, '')\n"
         "print([name for name in sys.modules if name.rpartition('.')[2] in ('amounts', 'values', 'fact_checks')])"
     )
     asked = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "functions", capture_output=True, text=True, check=True)

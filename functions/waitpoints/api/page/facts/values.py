@@ -40,8 +40,11 @@ class Group:
     title: str
     facts: tuple[Fact, ...]
 
-    def labels(self) -> list[str]:
-        return [*filter(None, [self.title]), *(fact.label for fact in self.facts)]
+    def texts(self) -> list[str]:
+        """Return what people read that is written as it was given."""
+        values = (fact.value for fact in self.facts if fact.format is None and isinstance(fact.value, str))
+        kinds = (fact.kind for fact in self.facts)
+        return [*filter(None, [self.title, *kinds]), *(fact.label for fact in self.facts), *values]
 
 
 def of(value: Sequence[Mapping[str, Any]]) -> tuple[Group, ...]:
