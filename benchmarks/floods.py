@@ -13,6 +13,7 @@ from show_console import ASSETS, VERSION
 from tests.support.in_process.counting.waits import Bench, Wait
 from tests.support.in_process.fakes.secret import FakeSecret
 from tests.support.in_process.template import SIGN_IN, Template
+from waitpoints.access.sessions import OWN_BEGIN, OWN_RETURN
 from waitpoints.errors import SignInRefused
 from waitpoints.oidc.issuer import Issuer
 from waitpoints.oidc.redemptions import MOST_REFUSED
@@ -116,10 +117,17 @@ def _of_sign_in(counted: Bench) -> list[Flood]:
             cookie = BROWSER | {"cookie": led.cookies[0].partition(";")[0]}
             refused = _price(signing, "finish_sign_in", "GET", back, cookie)
         begun = _price(signing, "begin_sign_in", "GET", begin)
+        own = _price(signing, "begin_session", "GET", OWN_BEGIN)
+        led = signing.api.get(OWN_BEGIN, BROWSER)
+        back = f"{OWN_RETURN}?{urlsplit(led.headers['location']).query}&code=x&iss={issuer}"
+        cookie = BROWSER | {"cookie": led.cookies[0].partition(";")[0]}
+        junk = _price(signing, "begin_session", "GET", back, cookie)
     return [
         Flood("forged sign-ins, with `OidcIssuer`", "GET /api/v1/sign-in", forged),
         Flood("forged sign-in returns", f"GET {returns}", returned),
         Flood("forged sign-outs", "POST /api/v1/sign-out", signed_out),
+        Flood("sign-ins without a page", f"GET {OWN_BEGIN}", own),
+        Flood("their returns, with a junk code", f"GET {OWN_RETURN}", junk),
         Flood("sign-ins at one page", "GET /api/v1/sign-in", begun, is_open=False),
         Flood("refused sign-in returns", f"GET {returns}", refused, is_open=False),
     ]

@@ -72,7 +72,7 @@ def without_layers(template: str) -> str:
     """Return the template with code that is built already, and without layers."""
     for pattern, replacement, times in (
         (_LAYER, "", 3),
-        (r"^ +Layers: \[.*\]\n", "", 5),
+        (r"^ +Layers: \[.*\]\n", "", 6),
         (r"^    CodeUri: functions/$", "    CodeUri: functions.zip", 1),
         (r"^      Handler: show_console.handler$", r"\g<0>\n      CodeUri: console.zip", 1),
     ):

@@ -153,6 +153,12 @@ class SignInPaused(SignInRefused):
     on_purpose = True
 
 
+class SignInsBusy(SignInPaused):
+    """As many people as the stack lets sign in within a second without a token's page. The code can come again."""
+
+    sentence, retry_after = "Too many people are signing in: try again in a second", "1"
+
+
 class TokenNotFound(WaitpointsError):
     """The token does not exist, or it was removed after its retention."""
 

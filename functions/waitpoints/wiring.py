@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from waitpoints.aws.services.queues import DeadLetters, NoticeQueue, TimerQueue
     from waitpoints.aws.services.secrets import ExistingSecrets, RotatingSecret
     from waitpoints.aws.services.step_functions import StepFunctions
+    from waitpoints.aws.sign_in_rate import SignInRate
     from waitpoints.aws.store import Store
     from waitpoints.complete_by_key import CompletionsByKey
     from waitpoints.decisions import Decisions
@@ -329,14 +330,19 @@ class Services:
         return Redemptions(self.now)
 
     @cached_property
+    def sign_in_rate(self) -> "SignInRate":
+        from waitpoints.aws.sign_in_rate import SignInRate
+
+        most = int(os.environ["SIGN_INS_PER_SECOND"])
+        return SignInRate(self.dynamodb_client, os.environ["TABLE_NAME"], most, self.now)
+
+    @cached_property
     def issuer(self) -> "Issuer":
-        from waitpoints.access.sessions import RETURN
         from waitpoints.oidc.issuer import Issuer
 
-        redirect_uri = f"{os.environ['BASE_URL'].rstrip('/')}{RETURN}"
         secret = self._secret(f"waitpoints/{os.environ['ENVIRONMENT']}/sign-in/OIDC_CLIENT_SECRET")
         client = os.environ["OIDC_CLIENT_ID"], os.environ["OIDC_SCOPES"]
-        return Issuer(os.environ["OIDC_ISSUER"], *client, redirect_uri, secret, self.now)
+        return Issuer(os.environ["OIDC_ISSUER"], *client, os.environ["BASE_URL"], secret, self.now)
 
     @property
     def email_claim(self) -> str:

@@ -21,7 +21,7 @@ BESIDES = {
     "clients/typescript/README.md": 400,
     "docs/agents.md": 1_115,
     "docs/internals/on-aws.md": 2_000,
-    "docs/sign-in.md": 965,
+    "docs/sign-in.md": 1_000,
 }
 """Documents with limits of their own."""
 

@@ -34,7 +34,7 @@ from tests.support.in_process.moto_stack import MotoStack
 from tests.support.in_process.template import CHANNELS, SIGN_IN, STACK_NAME, Template
 from tests.support.webhook_signer import sign
 from tools.openapi.operations import ENDPOINTS, KEYS, TOKENS
-from waitpoints.access.sessions import BEGIN, CONSOLE_SESSION, SIGN_OUT
+from waitpoints.access.sessions import BEGIN, CONSOLE, CONSOLE_SESSION, OWN_BEGIN, OWN_PAGES, SIGN_OUT
 from waitpoints.api.notices import posting
 from waitpoints.aws.delivery_store import DeliveryStore
 from waitpoints.aws.items import TOKEN, UNDELIVERED, primary_key
@@ -760,6 +760,7 @@ OF_SIGN_IN = {
     "CONSOLE_OPERATORS_TAG": "",
     "CONSOLE_READERS": "",
     "CONSOLE_READERS_TAG": "",
+    "SIGN_INS_PER_SECOND": "5",
 }
 
 
@@ -780,7 +781,8 @@ def at_an_issuer(world: World) -> Iterator[FakeIssuer]:
 
 def sign_in(world: World, idp: FakeIssuer, page: str) -> str:
     """Sign Ann in. Returns the cookie of her session."""
-    begun = world.http("GET", f"{BEGIN}?to={page}", b"", {"accept": "text/html"})
+    begin = OWN_BEGIN if page in OWN_PAGES else BEGIN
+    begun = world.http("GET", f"{begin}?to={page}", b"", {"accept": "text/html"})
     assert begun.status == 303
     headers = {"accept": "text/html", "cookie": begun.cookies[0].partition(";")[0]}
     done = world.http("GET", idp.sign_in(begun.headers["location"]), b"", headers)
@@ -810,6 +812,12 @@ def use_the_console(world: World) -> None:
         shown = world.http("GET", CONSOLE_SESSION, b"", headers).json
         traded = world.http("POST", CONSOLE_SESSION, json.dumps({"formToken": shown["formToken"]}).encode(), headers)
         assert world.http("GET", TOKENS, b"", {"authorization": f"Bearer {traded.json['bearer']}"}).status == 200
+
+
+@of("begin_session")
+def begin_a_session_without_a_page(world: World) -> None:
+    with at_an_issuer(world) as idp:
+        assert sign_in(world, idp, CONSOLE)
 
 
 @of("show_callback")

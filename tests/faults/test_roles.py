@@ -51,7 +51,7 @@ def test_no_role_may_do_anything_with_the_secret_of_another_program_or_stack(nam
         ("channels/SLACK_BOT_TOKEN", {"send_notices"}),
         ("channels/TEAMS_DEPLOYS", {"send_notices"}),
         ("channels/SLACK_SIGNING_SECRET", {"send_notices", "answer_slack"}),
-        ("sign-in/OIDC_CLIENT_SECRET", {"finish_sign_in"}),
+        ("sign-in/OIDC_CLIENT_SECRET", {"finish_sign_in", "begin_session"}),
     ],
 )
 def test_only_these_functions_may_read(name: str, readers: set[str]) -> None:

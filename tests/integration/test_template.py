@@ -89,7 +89,7 @@ def test_every_handler_is_named_as_its_function(name: str) -> None:
 def test_only_the_functions_that_check_signatures_have_cryptography() -> None:
     """PyJWT imports it wherever it finds it, which slows the start of a function that signs tokens."""
     with_it = {name for name, it in FUNCTIONS.items() if {"Ref": "PublicKeyLayer"} in it.properties.get("Layers", [])}
-    assert with_it == {"accept_callback", "accept_delivery", "try_endpoint", "finish_sign_in"}
+    assert with_it == {"accept_callback", "accept_delivery", "try_endpoint", "finish_sign_in", "begin_session"}
     usual = TEMPLATE.resolve(TEMPLATE.body["Globals"]["Function"]["Layers"], {"DependencyLayer": {"Ref": "the libraries"}})
     assert usual == ["the libraries"]
     assert "cryptography" in (ROOT / "layers/public_keys/requirements.txt").read_text()
@@ -143,7 +143,15 @@ def test_the_bucket_is_reached_only_with_tls(stack: MotoStack) -> None:
     assert statement["Resource"] == [bucket, f"{bucket}/*"]
 
 
-NOT_OF_THE_API = {"show_console", "answer_slack", "begin_sign_in", "finish_sign_in", "sign_out", "console_session"}
+NOT_OF_THE_API = {
+    "show_console",
+    "answer_slack",
+    "begin_sign_in",
+    "finish_sign_in",
+    "sign_out",
+    "console_session",
+    "begin_session",
+}
 """Functions that need no key, and that openapi.yaml does not have: only browsers and Slack call them."""
 
 

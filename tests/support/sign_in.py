@@ -9,10 +9,12 @@ from tests.support.in_process.api_gateway import Api
 from tests.support.in_process.browser import Browser, Server
 from tests.support.in_process.fakes.issuer import CLIENT, SECRET
 from tests.support.in_process.fakes.secret import FakeSecret
+from tests.support.in_process.stores import place
 from tests.support.in_process.template import SIGN_IN, Template
 from tests.support.in_process.world import BASE_URL, World
 from waitpoints.access.drafts import Drafts
-from waitpoints.access.sessions import RETURN, Sessions, new_id
+from waitpoints.access.sessions import Sessions, new_id
+from waitpoints.aws.sign_in_rate import SignInRate
 from waitpoints.oidc.attempts import Attempts
 from waitpoints.oidc.issuer import Issuer
 from waitpoints.oidc.redemptions import Redemptions
@@ -73,8 +75,9 @@ def install(world: World, issuer: str, monkeypatch: pytest.MonkeyPatch) -> SignI
         "sessions": (sessions := Sessions(key, issuer, CLIENT, BASE_URL, world.clock)),
         "drafts": Drafts(key, sessions, world.clock),
         "attempts": Attempts(key, issuer, CLIENT, world.clock),
-        "issuer": Issuer(issuer, CLIENT, "openid email", f"{BASE_URL}{RETURN}", secret, world.clock),
+        "issuer": Issuer(issuer, CLIENT, "openid email", BASE_URL, secret, world.clock),
         "redemptions": Redemptions(world.clock),
+        "sign_in_rate": SignInRate(*place(), 5, world.clock),
     }.items():
         monkeypatch.setitem(vars(services), name, built)
     return SignInStack(world, Api(Template.load(SIGN_IN), world.api_key.read_current()), key, secret)

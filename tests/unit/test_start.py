@@ -132,6 +132,7 @@ LOADED: dict[str, list[str]] = {
     "resend_delivery": [],
     "begin_sign_in": [],
     "finish_sign_in": ["jwt"],
+    "begin_session": ["jwt"],
 }
 
 

@@ -11,7 +11,9 @@ import pytest
 from botocore.loaders import JSONFileLoader
 from moto.core.models import botocore_stubber
 
+from tests.support.in_process.browser import PAGE
 from waitpoints import wiring
+from waitpoints.oidc.attempts import Attempt
 
 pytestmark = pytest.mark.slow  # each session of boto3 reads its table of hosts
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/queue"
@@ -126,6 +128,8 @@ def test_sign_in_is_of_the_stacks_issuer_client_and_address(monkeypatch: pytest.
     assert services.sessions is not None
     assert (services.sessions.issuer, services.sessions.base_url) == ("https://issuer.example.com", "https://hooks.example.com")
     assert (services.issuer.url, services.issuer.client_id) == ("https://issuer.example.com", "client")
-    assert services.issuer._redirect_uri == "https://hooks.example.com/api/v1/sign-in/return"
+    for target, path in ((PAGE, "/api/v1/sign-in/return"), ("/console", "/sign-in/return")):
+        attempt = Attempt("state", "nonce", "verifier", target, None, 0)
+        assert services.issuer._redirect_uri(attempt) == f"https://hooks.example.com{path}"
     assert set(services._secrets) == {"session-key", "waitpoints/waitpoints/sign-in/OIDC_CLIENT_SECRET"}
     assert services.attempts is services.attempts

@@ -424,7 +424,8 @@ class Page(RootModel[str]):
 
 def _codes() -> dict[str, type[errors.WaitpointsError]]:
     """The class of each code that the API answers, by status. A sign-in that fails is answered with a page."""
-    others = (errors.WaitpointsError, errors.InvalidMember, errors.SignInRefused, errors.IssuerFails, errors.SignInPaused)
+    of_sign_in = (errors.SignInRefused, errors.IssuerFails, errors.SignInPaused, errors.SignInsBusy)
+    others = (errors.WaitpointsError, errors.InvalidMember, *of_sign_in)
     found: dict[str, type[errors.WaitpointsError]] = {}
     for it in vars(errors).values():
         if isinstance(it, type) and issubclass(it, errors.WaitpointsError) and it not in others:

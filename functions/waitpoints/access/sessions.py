@@ -15,6 +15,10 @@ from waitpoints.sign_in import Session, SignedIn
 
 BEGIN = "/api/v1/sign-in"
 RETURN = "/api/v1/sign-in/return"
+OWN_BEGIN, OWN_RETURN = "/sign-in", "/sign-in/return"  # of a sign-in without a token's page
+CONSOLE = "/console"
+OWN_PAGES = (CONSOLE,)
+"""What people open without a token's URL."""
 SIGN_OUT = "/api/v1/sign-out"
 CONSOLE_SESSION = "/api/v1/console-session"
 COOKIE = "__Host-waitpoints-session"
@@ -35,7 +39,10 @@ class Sessions:
         self._now = now
 
     def read(self, cookies: Mapping[str, str]) -> Session | None:
-        """Return the session of a request with these cookies. None: nobody is signed in, or not any more."""
+        """Return the session of a request with these cookies. None: nobody is signed in, or not any more.
+
+        It says who, and until when; it is of this issuer and `client`, for every page and the console.
+        """
         if COOKIE not in cookies:
             return None
         purposes = (self._purpose, self._purpose_with_claims)
@@ -57,14 +64,14 @@ class Sessions:
         return set_cookie(COOKIE, text, (session.ends_at - self._now()) // 1000)
 
     def link(self, target: str, *, max_age: int | None = None, other_account: bool = False) -> str:
-        """Return the URL that begins a sign-in and leads back to a page of the stack, such as `/api/v1/waitpoints/tokens/…`.
+        """Return the URL that begins a sign-in and leads back to a token's page or to one of OWN_PAGES.
 
         The issuer asks for credentials if the person gave them longer ago than `max_age` milliseconds. The page must still
         check `Session.is_recent`. With `other_account`, the issuer asks for the account.
         """
         asked = {"max_age": None if max_age is None else max_age // 1000, "account": "other" if other_account else None}
         query = {"to": target, **{name: value for name, value in asked.items() if value is not None}}
-        return f"{self.base_url}{BEGIN}?{urlencode(query)}"
+        return f"{self.base_url}{OWN_BEGIN if target in OWN_PAGES else BEGIN}?{urlencode(query)}"
 
     @property
     def sign_out_url(self) -> str:

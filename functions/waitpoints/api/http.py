@@ -43,6 +43,7 @@ class Request:
     raw_query: str
     body_text: str
     is_base64: bool
+    route: str = ""
     cookies: Mapping[str, str] = field(default_factory=dict)
     caller: Caller = ROOT
 
@@ -57,6 +58,7 @@ class Request:
             raw_query=event.get("rawQueryString") or "",
             body_text=event.get("body") or "",
             is_base64=bool(event.get("isBase64Encoded")),
+            route=event.get("routeKey") or "",
             cookies=dict(text.split("=", 1) for text in event.get("cookies") or () if "=" in text),
         )
 

@@ -1,6 +1,7 @@
 """Sign a person in: lead the browser to the issuer, and begin a session when it comes back.
 
-The page to return to must be one behind a callback URL of this stack, so no link here leads elsewhere.
+The page to return to must be one behind a callback URL of this stack, so no link here leads elsewhere. A sign-in that begins
+without one returns to one of OWN_PAGES. It has routes of its own, so whoever floods them takes nothing from a token's page.
 """
 
 import re
@@ -10,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from waitpoints import ids, telemetry
-from waitpoints.access.sessions import END, Sessions, new_id
+from waitpoints.access.sessions import CONSOLE, END, OWN_PAGES, Sessions, new_id
 from waitpoints.api.http import SMALL_LIMIT, Request, Response
 from waitpoints.errors import IssuerFails, NotAsked, SignInPaused, SignInRefused, WrongCallbackHash
 from waitpoints.oidc.attempts import Attempt
@@ -28,13 +29,12 @@ _WORDS = {
 _SECONDS = re.compile(r"[0-9]{1,8}", re.ASCII)
 
 
-def begin(request: Request) -> Response:
-    """Raises WrongCallbackHash if the link is not one of this stack's pages."""
+def begin(request: Request, *, is_own: bool = False) -> Response:
+    """Raises WrongCallbackHash if the link is not one of this stack's pages, or if `is_own` not one of OWN_PAGES."""
     query = _read(request.raw_query)
     max_age = query.get("max_age", "")
-    attempt, cookies = services.attempts.begin(
-        request.cookies, _target(query), int(max_age) if _SECONDS.fullmatch(max_age) else None
-    )
+    target = _own_target(query) if is_own else _target(query)
+    attempt, cookies = services.attempts.begin(request.cookies, target, int(max_age) if _SECONDS.fullmatch(max_age) else None)
     try:
         url = services.issuer.sign_in_url(attempt, other_account=query.get("account") == "other")
     except IssuerFails as error:
@@ -43,11 +43,11 @@ def begin(request: Request) -> Response:
     return _lead(url, cookies)
 
 
-def finish(request: Request) -> Response:
-    """Nothing is called before `state` has proved that this browser began the sign-in."""
+def finish(request: Request, *, is_own: bool = False) -> Response:
+    """Nothing is called before `state` has proved that this browser began the sign-in, and by this route's sibling."""
     query = _read(request.raw_query)
     attempt = services.attempts.find(request.cookies, query.get("state", ""))
-    if attempt is None:
+    if attempt is None or attempt.is_own is not is_own:
         telemetry.note(signIn=NO_ATTEMPT)
         return _show_failure(request, None, None)
     try:
@@ -68,7 +68,8 @@ def sign_out(request: Request) -> Response:
     """Raises NotAsked for another site's form, and WrongCallbackHash if `to` is not one of this stack's pages."""
     if not request.is_of_own_page:
         raise NotAsked("Only a page of this stack can sign out")
-    target = _target(_read(request.read_body(SMALL_LIMIT).decode("ascii", "replace")))
+    form = _read(request.read_body(SMALL_LIMIT).decode("ascii", "replace"))
+    target = _own_target(form) if form.get("to") in OWN_PAGES else _target(form)
     return _lead(f"{_sessions().base_url}{target}", [END])
 
 
@@ -84,8 +85,10 @@ def _check(query: Mapping[str, str], attempt: Attempt) -> tuple[Session, str | N
 
     issuer, now = services.issuer, services.now()
     code = issuer.read_code(query)
-    with services.redemptions.once(attempt.state, ids.parse(attempt.target.split("/")[5])):
-        token = issuer.redeem(code, attempt.verifier)
+    if attempt.is_own:
+        services.sign_in_rate.count()
+    with services.redemptions.once(attempt.state, None if attempt.is_own else ids.parse(attempt.target.split("/")[5])):
+        token = issuer.redeem(code, attempt)
     claims = id_token.check(token, issuer, attempt.nonce)
     at = claims.get("auth_time")
     auth_time = at * 1000 if isinstance(at, int) and not isinstance(at, bool) else None
@@ -136,6 +139,14 @@ def _target(query: Mapping[str, str]) -> str:
         raise WrongCallbackHash
     services.urls.check_token(page["token"], page["hash"])
     return page[0]
+
+
+def _own_target(query: Mapping[str, str]) -> str:
+    """Return the page to return to, by default the console. Raises WrongCallbackHash."""
+    target = query.get("to", CONSOLE)
+    if target not in OWN_PAGES:
+        raise WrongCallbackHash
+    return target
 
 
 def _read(query: str) -> dict[str, str]:

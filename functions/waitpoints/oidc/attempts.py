@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from hmac import compare_digest
 
 from waitpoints.access import signed_text
-from waitpoints.access.sessions import set_cookie
+from waitpoints.access.sessions import OWN_PAGES, OWN_RETURN, RETURN, set_cookie
 from waitpoints.ports import Clock, Secret
 
 LASTS = 600_000  # milliseconds
@@ -33,6 +33,16 @@ class Attempt:
     target: str
     max_age: int | None
     ends_at: int
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it began without a token's page."""
+        return self.target in OWN_PAGES
+
+    @property
+    def returns_to(self) -> str:
+        """The path of the redirect URI."""
+        return OWN_RETURN if self.is_own else RETURN
 
     @property
     def challenge(self) -> str:

@@ -56,13 +56,13 @@ class Fetched[Found]:
 
 
 class Issuer:
-    """`url` names the issuer, `client_id` this stack there. A client without a secret is public."""
+    """`url` names the issuer, `client_id` this stack there, to whose `base_url` it returns. Without a secret it is public."""
 
-    def __init__(self, url: str, client_id: str, scopes: str, redirect_uri: str, secret: Secret, now: Clock) -> None:
+    def __init__(self, url: str, client_id: str, scopes: str, base_url: str, secret: Secret, now: Clock) -> None:
         self.url = url
         self.client_id = client_id
         self._scopes = scopes
-        self._redirect_uri = redirect_uri
+        self._base_url = base_url.rstrip("/")
         self._secret = secret
         self._metadata = Fetched(lambda: discovery.read(url, self._get(discovery.url_of(url))), now)
         self._keys = Fetched(lambda: _keys(self._get(self._metadata.read().jwks_uri)), now)
@@ -73,7 +73,7 @@ class Issuer:
         query = {
             "response_type": "code",
             "client_id": self.client_id,
-            "redirect_uri": self._redirect_uri,
+            "redirect_uri": self._redirect_uri(attempt),
             "scope": self._scopes,
             "state": attempt.state,
             "nonce": attempt.nonce,
@@ -101,13 +101,13 @@ class Issuer:
             raise SignInRefused("no_code")
         return response["code"]
 
-    def redeem(self, code: str, verifier: str) -> str:
+    def redeem(self, code: str, attempt: Attempt) -> str:
         """Return the ID token for a code: OpenID Connect Core, section 3.1.3. Raises SignInRefused, and IssuerFails."""
         form = {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": self._redirect_uri,
-            "code_verifier": verifier,
+            "redirect_uri": self._redirect_uri(attempt),
+            "code_verifier": attempt.verifier,
         }
         for secret in self._secrets():
             answer = self._post(form, secret)
@@ -125,6 +125,9 @@ class Issuer:
     def find_keys(self, *, again: bool = False) -> list[dict[str, Any]]:
         """Return the JSON Web Keys with which the issuer signs. `again`: a key is missing. Raises IssuerFails."""
         return self._keys.read(REFETCH_AFTER if again else KEPT_FOR)
+
+    def _redirect_uri(self, attempt: Attempt) -> str:
+        return f"{self._base_url}{attempt.returns_to}"
 
     def _secrets(self) -> Iterator[str | None]:
         """Yield the client's secret, and after that its new one. None: it has none."""

@@ -26,12 +26,12 @@ class Redemptions:
         self._refused: dict[str, tuple[int, ...]] = {}
 
     @contextmanager
-    def once(self, state: str, page: str) -> Iterator[None]:
+    def once(self, state: str, page: str | None) -> Iterator[None]:
         """Redeem a state in the block, or raise SignInPaused or SignInRefused before it.
 
-        A SignInRefused in the block counts for the page. After any other error, the state can come again.
+        A SignInRefused in the block counts for the page, if it began there. After any other error, the state can come again.
         """
-        now, refused = self._now(), self._refused.get(page, ())
+        now, refused = self._now(), self._refused.get(page or "", ())
         is_row = len(refused) == MOST_REFUSED and refused[-1] - refused[0] < REFUSED_WITHIN
         if is_row and 0 <= now - refused[-1] < PAUSED_FOR:
             raise SignInPaused("paused")
@@ -41,8 +41,9 @@ class Redemptions:
         try:
             yield
         except SignInRefused:
-            refused = (*self._refused.get(page, ()), self._now())[-MOST_REFUSED:]
-            _keep(self._refused, page, refused, MOST_PAGES)
+            if page:
+                refused = (*self._refused.get(page, ()), self._now())[-MOST_REFUSED:]
+                _keep(self._refused, page, refused, MOST_PAGES)
             raise
         except Exception:
             del self._redeemed[state]

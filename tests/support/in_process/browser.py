@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 from tests.support.in_process.api_gateway import TOKENS, HttpAnswer
 from tests.support.in_process.fakes.issuer import ANN, FakeIssuer
 from tests.support.in_process.fakes.secret import FakeSecret
-from waitpoints.access.sessions import BEGIN
+from waitpoints.access.sessions import BEGIN, OWN_BEGIN, OWN_PAGES
 from waitpoints.access.urls import Urls
 
 SIGNING_KEY = "the-signing-key-of-this-stack-0123456789"
@@ -35,10 +35,11 @@ class Browser:
         return self._send("POST", url, urlencode(form), kind | headers)
 
     def begin(self, target: str = PAGE, **query: str) -> HttpAnswer:
-        return self.get(f"{BEGIN}?{urlencode({'to': target, **query})}")
+        begin = OWN_BEGIN if target in OWN_PAGES else BEGIN
+        return self.get(f"{begin}?{urlencode({'to': target, **query})}")
 
-    def sign_in(self, issuer: FakeIssuer, person: dict[str, Any] = ANN) -> HttpAnswer:
-        return self.get(issuer.sign_in(self.begin().headers["location"], person))
+    def sign_in(self, issuer: FakeIssuer, person: dict[str, Any] = ANN, target: str = PAGE) -> HttpAnswer:
+        return self.get(issuer.sign_in(self.begin(target).headers["location"], person))
 
     def _send(self, method: str, url: str, body: str | None, headers: Mapping[str, str]) -> HttpAnswer:
         sent = {"accept": "text/html", **headers}

@@ -101,7 +101,7 @@ def test_keeps_the_query_of_the_issuers_address(browser: Browser, idp: FakeIssue
 )
 def test_no_link_here_leads_to_another_site_or_to_anything_but_a_page(world: World, browser: Browser, target: str) -> None:
     """An open redirect would lend the stack's name to any site, which could ask for a password. No URL, no cookie."""
-    answer = is_refused(world, lambda: browser.begin(target), 401, "This link is not valid")
+    answer = is_refused(world, lambda: browser.get(f"{BEGIN}?{urlencode({'to': target})}"), 401, "This link is not valid")
     assert (answer.cookies, "location" in answer.headers) == ((), False)
 
 

@@ -63,7 +63,7 @@ def test_standard_codes_are_passed_on(code: str, clock: FakeClock) -> None:
 
 
 def made(clock: FakeClock, url: str = "https://a.example.com") -> Issuer:
-    return Issuer(url, "client", "openid", "https://hooks.example.com/x", MissingSecret(), clock)
+    return Issuer(url, "client", "openid", "https://hooks.example.com", MissingSecret(), clock)
 
 
 def test_a_response_without_a_code_signs_nobody_in(clock: FakeClock) -> None:

@@ -6,7 +6,7 @@ The API ignores cookies. Only here a session gives something, and only to the co
 from waitpoints import telemetry
 from waitpoints.access import operators
 from waitpoints.access.caller import Caller
-from waitpoints.access.sessions import Sessions
+from waitpoints.access.sessions import CONSOLE, Sessions
 from waitpoints.api.http import SMALL_LIMIT, Request, Response
 from waitpoints.errors import NotAsked
 from waitpoints.json_text import present
@@ -15,7 +15,6 @@ from waitpoints.token import iso
 from waitpoints.wiring import services
 
 FORM = "console"  # whose form token it is, in place of a token's id
-CONSOLE = "/console"
 
 
 def show(request: Request) -> Response:

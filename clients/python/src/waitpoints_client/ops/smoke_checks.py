@@ -113,7 +113,8 @@ CHECKS = (
     _with_token(
         "leads to the issuer",
         access.leads_to_the_issuer,
-        "check OidcIssuer, which must be exactly what the issuer's discovery document says; BeginSignIn, FinishSignIn, SignOut",
+        "check OidcIssuer, which must be exactly what the issuer's discovery document says; BeginSignIn, FinishSignIn, "
+        "SignOut, BeginSession",
     ),
     _with_token(
         "lists by tag",
