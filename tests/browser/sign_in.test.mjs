@@ -56,7 +56,7 @@ test("a person who cancels sees why, can begin again, and can read it all", asyn
   const tab = await openPhone();
   await tab.goto(begin);
   await tab.click("text=Cancel");
-  assert.match(await main(tab), /did not agree to the sign-in.*Sign in again.*Reference: response_access_denied/s);
+  assert.match(await main(tab), /declined the sign-in.*Sign in again.*Reference: response_access_denied/s);
   await look(tab, "access denied", "Sign in again");
   assert.deepEqual(await cookies(tab), []);
   await choose(tab, "Sign in again");
@@ -71,7 +71,7 @@ test("the back button to a sign-in that is over does not sign in again", async (
   const used = tab.sent.find((url) => url.startsWith(RETURN));
   await tab.context().clearCookies({ name: SESSION });
   assert.equal((await tab.goto(used)).status(), 403);
-  assert.match(await main(tab), /This sign-in is over/);
+  assert.match(await main(tab), /This sign-in is no longer valid/);
   assert.deepEqual(await cookies(tab), []);
 });
 
@@ -94,7 +94,7 @@ test("of six sign-ins that have begun, the oldest is over", async () => {
   for (let more = 0; more < 5; more += 1) await rest.goto(begin);
   assert.equal((await cookies(oldest)).length, 5);
   await signIn(oldest, "ann@example.com");
-  assert.match(await main(oldest), /This sign-in is over.*Open your link again/s);
+  assert.match(await main(oldest), /This sign-in is no longer valid.*Open your link again/s);
   await look(oldest, "over");
 });
 

@@ -74,7 +74,7 @@ test("who signs out, or whose session has ended, answers nothing, and loses noth
   await look(tab, "not sent", "Sign in");
   await choose(tab, "Sign in"); // the issuer remembers them
   assert.equal(tab.url(), ENDED);
-  assert.match(await main(tab), /Your answer was not sent yet.*Please check it, and send it/s);
+  assert.match(await main(tab), /Your answer was not sent yet.*Please check it and send it/s);
   assert.equal(await tab.inputValue(`[name="${note}"]`), "Checked twice");
   await look(tab, "not sent, in the form again", note, "Approve", "Sign out");
   await tab.context().clearCookies({ name: SESSION });
