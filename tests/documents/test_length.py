@@ -7,19 +7,19 @@ from tests.support import figures
 from tests.support.documents import markdown
 from tools.stack import ROOT
 
-MOST_WORDS = 45_090
+MOST_WORDS = 45_900
 """The limit of all the changes that are planned, together, without the changelog and what BESIDES has.
 
 Whoever needs more may raise it, and says why in the commit.
 """
 
-MOST_TEST_LINES = 96_600
+MOST_TEST_LINES = 100_000
 """The limit of all tests with their support. Prove a fact at the lowest level, once, before you raise it."""
 
 BESIDES = {
     "clients/cdk/README.md": 400,
     "clients/typescript/README.md": 400,
-    "docs/agents.md": 1_115,
+    "docs/agents.md": 1_600,
     "docs/internals/on-aws.md": 2_000,
     "docs/sign-in.md": 1_000,
 }
