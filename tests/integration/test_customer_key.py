@@ -91,7 +91,7 @@ def test_a_role_may_use_the_key_for_what_it_does_and_no_more(others: dict[str, s
         figures.show(f"{len(found)} roles, {most} managed policies at most")
 
 
-def test_the_calls_of_table_and_queues_cost_at_most_what_the_page_says() -> None:
+def test_the_calls_of_table_and_queues_cost_what_the_page_says() -> None:
     """A role decrypts the table's key once in five minutes, and for an hour reuses a queue's in each direction.
 
     amazondynamodb/latest/developerguide/encryption.usagenotes.html, sqs-key-management.html, aws.amazon.com/kms/pricing
@@ -106,8 +106,8 @@ def test_the_calls_of_table_and_queues_cost_at_most_what_the_page_says() -> None
     } == {3600}
     calls = HOURS * (12 * by_service[0] + 2 * len(queues) * by_service[1])
     figures.show(f"at most {calls:,} calls to KMS a month: ${calls * CALL:.2f}")
-    assert 0.5 < calls * CALL < 1
-    assert "at most $1 for the calls of table and queues" in " ".join((ROOT / "docs" / "security.md").read_text().split())
+    assert 0.75 < calls * CALL < 1.25
+    assert "about $1 for the calls of table and queues" in " ".join((ROOT / "docs" / "security.md").read_text().split())
 
 
 def test_an_upload_in_parts_would_need_more() -> None:

@@ -18,7 +18,7 @@ CODES = {
     422: "InvalidTimeout TooManyTags InvalidVerification InvalidCompleteWhen InvalidPayloadSchema InvalidMember InvalidPage "
     "InvalidNotify InvalidEndpoint InvalidApiKey PayloadRefused ResendRefused",
     500: "InternalServerError",
-    503: "UnusableSecret TryAgain EndpointDisabled WrittenLater IssuerFails SignInPaused",
+    503: "UnusableSecret TryAgain EndpointDisabled WrittenLater IssuerFails SignInPaused SignInsBusy",
 }
 """Callers compare these. Add new ones; never rename or remove one, nor change its status."""
 REFUSALS = [
@@ -55,7 +55,12 @@ def test_clients_repeat_what_may_succeed_later_and_not_what_is_final() -> None:
 
 def test_no_failure_of_the_stack_is_on_purpose() -> None:
     """The alarm on the API's failures does not ring for these."""
-    assert {it.__name__ for it in REFUSALS if it.on_purpose} == {"EndpointDisabled", "IssuerFails", "SignInPaused"}
+    assert {it.__name__ for it in REFUSALS if it.on_purpose} == {
+        "EndpointDisabled",
+        "IssuerFails",
+        "SignInPaused",
+        "SignInsBusy",
+    }
 
 
 def test_the_last_attempt_asks_to_try_again() -> None:
