@@ -26,7 +26,15 @@ ISSUER = "leads to the issuer"  # test_sign_in.py has a stack with one
 NARROW = "arn:aws:states:*:*:stateMachine:refund*"
 BY_A_PERSON = {"answer_slack"}
 """Functions that no check invokes: they need somebody in Slack."""
-OF_OPTIONS = {"begin_sign_in", "finish_sign_in", "sign_out", "begin_session", "send_notices", "start_timers"}
+OF_OPTIONS = {
+    "begin_sign_in",
+    "finish_sign_in",
+    "sign_out",
+    "begin_session",
+    "console_session",
+    "send_notices",
+    "start_timers",
+}
 """Functions of a sign-in and of mail, which only a stack with these has, and one that a schedule invokes each minute."""
 SILENT = {"show_console"}
 """Functions that are invoked, and log no line."""
